@@ -1,5 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import tls from 'node:tls';
+import type * as X509 from '@peculiar/x509';
 
 /** One certificate authority and one server certificate, all PEM. */
 export interface Certificates {
@@ -84,7 +85,7 @@ export function trustInThisProcess(caCertificate: string): void {
  * The library's dependency injection asks for the metadata of decorated classes at load time and won't load without a
  * Reflect polyfill. None of those classes takes constructor arguments, so "no metadata" is the true answer.
  */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+async function loadX509(): Promise<typeof X509> {
   for (const name of ['getMetadata', 'getOwnMetadata']) {
     if (!(name in Reflect)) Object.defineProperty(Reflect, name, { value: () => undefined, configurable: true });
   }
