@@ -1,0 +1,24 @@
+/**
+ * What a path asks of the caller before it is routed:
+ * - `open`: nothing, tokens aren't even looked at
+ * - `optional-token`: nothing, but a token that is sent must be good
+ * - `any-token`: a good token; the endpoint itself decides what that token may see
+ * - `policy`: a token whose policies allow the operation at the path
+ */
+export type Access = 'open' | 'optional-token' | 'any-token' | 'policy';
+
+/** Every path that isn't under policy. A name that ends in a slash stands for all below it. */
+const exceptions: Readonly<Record<string, Access>> = {
+  'sys/health': 'open',
+  'sys/init': 'open',
+  'sys/leader': 'open',
+  'sys/seal-status': 'open',
+  'sys/internal/ui/mounts': 'optional-token',
+  'sys/internal/ui/mounts/': 'any-token',
+};
+
+export function accessOf(path: string): Access {
+  if (Object.hasOwn(exceptions, path)) return exceptions[path] ?? 'policy';
+  const below = Object.keys(exceptions).find((name) => name.endsWith('/') && path.startsWith(name));
+  return (below === undefined ? undefined : exceptions[below]) ?? 'policy';
+}

@@ -1,0 +1,181 @@
+import { KeyfleetError } from '../../errors.ts';
+import type { DistributionView } from '../../keymgmt/distributions.ts';
+import type { KeyManagement } from '../../keymgmt/index.ts';
+import type { KeyView } from '../../keymgmt/keys.ts';
+import type { Outcome } from '../../keymgmt/settlement.ts';
+import { defineRoute, type Engine, type Reply } from '../engine.ts';
+
+/** Vault's Key Management engine: its paths and fields, and the shapes in which real ones were seen to answer. */
+export function createKeyManagementEngine({ keys, providers, distributions }: KeyManagement): Engine {
+  return {
+    type: 'keymgmt',
+    routes: [
+      defineRoute({
+        path: 'key',
+        synopsis: 'Lists the keys.',
+        fields: {},
+        list: async ({ mount }) => ({ keys: await keys.list(mount.uuid) }),
+      }),
+
+      defineRoute({
+        path: 'key/:name',
+        synopsis: 'Creates, reads, changes or deletes a key.',
+        fields: {
+          type: { type: 'string' },
+          replica_regions: { type: 'comma_list' },
+          min_enabled_version: { type: 'int' },
+          deletion_allowed: { type: 'bool' },
+        },
+        async read({ mount, parameters }) {
+          const key = await keys.read({ mount: mount.uuid, key: parameters.name });
+          return key && { data: keyData(key) };
+        },
+        async write({ mount, parameters, fields, preferAsync }) {
+          if (fields.replica_regions !== undefined && fields.replica_regions.length > 0) {
+            throw new KeyfleetError('invalid_request', 'replica_regions is for AWS keys only: leave it out');
+          }
+          const given = {
+            ...(fields.type !== undefined && { type: fields.type }),
+            ...(fields.min_enabled_version !== undefined && { minEnabledVersion: fields.min_enabled_version }),
+            ...(fields.deletion_allowed !== undefined && { deletionAllowed: fields.deletion_allowed }),
+          };
+          return toReply(await keys.write({ mount: mount.uuid, key: parameters.name }, given, { preferAsync }));
+        },
+        async delete({ mount, parameters }) {
+          await keys.delete({ mount: mount.uuid, key: parameters.name });
+          return {};
+        },
+      }),
+
+      defineRoute({
+        path: 'key/:name/rotate',
+        synopsis: 'Makes a new version of a key, here and in every vault it is distributed to.',
+        fields: {},
+        write: async ({ mount, parameters, preferAsync }) =>
+          toReply(await keys.rotate({ mount: mount.uuid, key: parameters.name }, { preferAsync })),
+      }),
+
+      defineRoute({
+        path: 'key/:name/kms',
+        synopsis: 'Lists the providers that a key is distributed to.',
+        fields: {},
+        list: async ({ mount, parameters }) => ({
+          keys: await keys.listProviders({ mount: mount.uuid, key: parameters.name }),
+        }),
+      }),
+
+      defineRoute({
+        path: 'kms',
+        synopsis: 'Lists the KMS providers.',
+        fields: {},
+        list: async ({ mount }) => ({ keys: await providers.list(mount.uuid) }),
+      }),
+
+      defineRoute({
+        path: 'kms/:name',
+        synopsis: 'Creates, reads, changes or deletes a KMS provider.',
+        fields: {
+          provider: { type: 'string' },
+          key_collection: { type: 'string' },
+          credentials: { type: 'key_value' },
+        },
+        async read({ mount, parameters }) {
+          const provider = await providers.read({ mount: mount.uuid, provider: parameters.name });
+          return provider && { data: { key_collection: provider.keyCollection, provider: provider.provider } };
+        },
+        async write({ mount, parameters, fields }) {
+          await providers.write(
+            { mount: mount.uuid, provider: parameters.name },
+            {
+              ...(fields.provider !== undefined && { provider: fields.provider }),
+              ...(fields.key_collection !== undefined && { keyCollection: fields.key_collection }),
+              ...(fields.credentials !== undefined && { credentials: fields.credentials }),
+            },
+          );
+          return {};
+        },
+        async delete({ mount, parameters }) {
+          await providers.delete({ mount: mount.uuid, provider: parameters.name });
+          return {};
+        },
+      }),
+
+      defineRoute({
+        path: 'kms/:name/key',
+        synopsis: 'Lists the keys that are distributed to a KMS provider.',
+        fields: {},
+        list: async ({ mount, parameters }) => ({
+          keys: await distributions.list({ mount: mount.uuid, provider: parameters.name }),
+        }),
+      }),
+
+      defineRoute({
+        path: 'kms/:name/key/:key_name',
+        synopsis: 'Distributes a key to a KMS provider, reads how far that is, or removes it there.',
+        fields: {
+          purpose: { type: 'comma_list' },
+          protection: { type: 'string' },
+        },
+        async read({ mount, parameters }) {
+          const view = await distributions.read(reference(mount.uuid, parameters));
+          return view && { data: distributionData(view), warnings: view.warnings };
+        },
+        async write({ mount, parameters, fields, preferAsync }) {
+          const given = { purpose: fields.purpose ?? [], protection: fields.protection ?? 'hsm' };
+          return toReply(await distributions.write(reference(mount.uuid, parameters), given, { preferAsync }));
+        },
+        delete: async ({ mount, parameters, preferAsync }) =>
+          toReply(await distributions.delete(reference(mount.uuid, parameters), { preferAsync })),
+      }),
+    ],
+
+    async beforeDisable(mount) {
+      const names = await keys.list(mount.uuid);
+      if (names.length === 0) return;
+      throw new KeyfleetError(
+        'conflict',
+        `${mount.path} still has ${names.length} key${names.length === 1 ? '' : 's'} (${names.slice(0, 5).join(', ')}), ` +
+          'which disabling would destroy: delete them first',
+      );
+    },
+
+    async removeAll(mount) {
+      for (const provider of await providers.list(mount.uuid)) await providers.delete({ mount: mount.uuid, provider });
+    },
+  };
+}
+
+function reference(mount: string, parameters: { name: string; key_name: string }) {
+  return { mount, provider: parameters.name, key: parameters.key_name };
+}
+
+function toReply({ warnings }: Outcome): Reply {
+  return warnings.length === 0 ? {} : { warnings };
+}
+
+function keyData(key: KeyView): Record<string, unknown> {
+  return {
+    deletion_allowed: key.deletionAllowed,
+    latest_version: key.latestVersion,
+    min_enabled_version: key.minEnabledVersion,
+    name: key.name,
+    type: key.type,
+    versions: Object.fromEntries(
+      key.versions.map(({ version, createdTime, publicKeyPem }) => [
+        String(version),
+        { creation_time: createdTime.toISOString(), public_key: publicKeyPem },
+      ]),
+    ),
+  };
+}
+
+function distributionData(view: DistributionView): Record<string, unknown> {
+  return {
+    distribution_time: view.distributedTime.toISOString(),
+    name: view.kmsName,
+    protection: view.protection,
+    // One text, not a list: that is what Vault answers and what its web interface splits.
+    purpose: view.purpose.join(','),
+    versions: Object.fromEntries([...view.versions].map(([version, id]) => [String(version), id])),
+  };
+}

@@ -1,0 +1,52 @@
+import { invalidRequest } from './errors.ts';
+import type { RawFields } from './field-types.ts';
+
+const maximumDepth = 64;
+
+/**
+ * Reads the fields of a JSON body. Nothing and `null` are no fields; of a repeated name the last one counts.
+ * @throws KeyfleetError `invalid_request`, never quoting the body: it may hold secrets
+ */
+export function parseJsonFields(body: Buffer): RawFields {
+  const text = decodeUtf8(body);
+  if (text.trim() === '') return new Map();
+  if (depthOf(text) > maximumDepth) {
+    throw invalidRequest(`failed to parse JSON input: nested deeper than ${maximumDepth} levels`);
+  }
+  const value = parse(text);
+  if (value === null) return new Map();
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidRequest('failed to parse JSON input: expected an object');
+  }
+  return new Map(Object.entries(value));
+}
+
+function decodeUtf8(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    throw invalidRequest('failed to parse JSON input: not valid UTF-8');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const [, position] = /at position (\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
+    throw invalidRequest(
+      `failed to parse JSON input: ${position === undefined ? 'it ends too early or is not JSON' : `unexpected character at position ${position}`}`,
+    );
+  }
+}
+
+/** Deepest nesting of brackets outside strings; right for every text that is JSON. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token === ']' || token === '}') depth--;
+  }
+  return deepest;
+}

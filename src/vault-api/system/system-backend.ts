@@ -1,0 +1,38 @@
+import type { MountStore } from '../../state/mounts.ts';
+import type { BuiltinMount } from '../builtin.ts';
+import type { Engine } from '../engine.ts';
+import { createCapabilitiesRoute } from './capabilities.ts';
+import { systemMount } from './mount-view.ts';
+import { createMountRoutes } from './mounts.ts';
+import { createTuneRoute } from './tune.ts';
+import { createUiMountRoutes } from './ui-mounts.ts';
+
+export interface SystemBackendOptions {
+  mounts: MountStore;
+  engines: readonly Engine[];
+  version: string;
+  clusterId: string;
+  newUuid: () => string;
+}
+
+/** Everything below `sys/` that needs a token or answers in an envelope. */
+export function createSystemBackend({
+  mounts,
+  engines,
+  version,
+  clusterId,
+  newUuid,
+}: SystemBackendOptions): BuiltinMount {
+  const system = systemMount(clusterId);
+  return {
+    path: system.path,
+    type: system.type,
+    routes: [
+      // Before the mounts, whose path parameter would take `/tune` for a part of it.
+      createTuneRoute({ mounts, system }),
+      ...createMountRoutes({ mounts, engines, version, newUuid, system }),
+      ...createUiMountRoutes({ mounts, version, system }),
+      createCapabilitiesRoute(),
+    ],
+  };
+}
