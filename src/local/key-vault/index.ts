@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { deserialize, serialize } from 'node:v8';
+import type { Faults } from '../faults.ts';
+import type { VerifyToken } from '../principals.ts';
+import type { AccessPolicyGrant, RoleGrant } from './access.ts';
+import type { KeyVaultCall } from './calls.ts';
+import { generateMaterial } from './keys/key-material.ts';
+import { keyRoutes } from './keys/routes.ts';
+import { createTaskLimit } from './keys/task-limit.ts';
+import { listen } from './listener.ts';
+import { createRouter } from './router.ts';
+import { createServe } from './serve.ts';
+import { createVault, type Vault, type VaultContents, type VaultOptions } from './vault.ts';
+
+export type { AccessPolicyGrant, RoleGrant, VaultAccess } from './access.ts';
+export type { KeyVaultCall } from './calls.ts';
+export type { VaultOptions } from './vault.ts';
+
+export interface KeyVaultOptions {
+  vaults: readonly VaultOptions[];
+  /** PEM; `cert` may be a chain. It must hold `localhost` and `*.<dns suffix>`. */
+  tls: { key: string; cert: string };
+  verify: VerifyToken;
+  /** Where the challenge sends callers for a token: `<authorityHost>/<tenant>`. */
+  authorityHost: string;
+  faults: Faults;
+  now: () => Date;
+  /** Of the listener that all vaults share; 0, the default, for any that is free. */
+  port?: number;
+  /** How long a deletion, and a purge, is in progress. Measured with `now`: a clock that stands still needs 0 here. */
+  deletionLagMilliseconds?: number;
+  /** How long a recovery is in progress. Measured with `now`. */
+  recoveryLagMilliseconds?: number;
+  /** Lets encrypt, wrapKey and verify work with a disabled key. It is contested whether the service does. */
+  disabledKeysStillUsePublicKey?: boolean;
+  /** What an earlier {@link KeyVaultStandIn.snapshot} returned; vaults are matched by name. */
+  snapshot?: Uint8Array;
+}
+
+export interface KeyVaultStandIn {
+  /** Of the listener that all vaults share, told apart by host name. */
+  readonly port: number;
+  /** By name. */
+  readonly vaults: ReadonlyMap<string, VaultAddress>;
+  /** In the order in which they ended. */
+  readonly calls: readonly KeyVaultCall[];
+  /** @throws Error for a vault that doesn't exist */
+  control(vaultName: string): VaultControl;
+  /** All contents of all vaults, private keys in the clear: for a later start. */
+  snapshot(): Buffer;
+  stop(): Promise<void>;
+}
+
+export interface VaultAddress {
+  name: string;
+  /** `https://localhost:<port of its own>`: for clients whose resolver doesn't know names below `localhost`. */
+  url: string;
+  /** `https://<name>.<dns suffix>:<shared port>` */
+  uri: string;
+}
+
+/** What Azure's control plane does to a vault. */
+export interface VaultControl {
+  /** Replaces what the principal may do; the grant must be of the vault's model. @throws Error for unknown permissions */
+  setAccess(principalObjectId: string, grant: AccessPolicyGrant | RoleGrant): void;
+  removeAccess(principalObjectId: string): void;
+  /** Lets only these client addresses through; undefined: all. */
+  setFirewall(allowedAddresses: readonly string[] | undefined): void;
+  /** Continuous access evaluation: every token that the vault has seen is refused from now on. */
+  revokeTokens(): void;
+}
+
+const defaultLagMilliseconds = 40;
+const generationsAtOnce = 2;
+
+/** Starts vaults on loopback that speak Key Vault's data plane over HTTPS. */
+export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultStandIn> {
+  const limit = createTaskLimit(generationsAtOnce);
+  const match = createRouter(keyRoutes((spec) => limit(() => generateMaterial(spec))));
+  const calls: KeyVaultCall[] = [];
+  const serve = createServe({ ...options, match, record: (call) => void calls.push(call) });
+  const respond = (vault: Vault) => (request: IncomingMessage, response: ServerResponse) =>
+    void serve(vault, request, response).catch(() => request.socket.destroy());
+
+  const environment = {
+    now: options.now,
+    deletionLagMilliseconds: options.deletionLagMilliseconds ?? defaultLagMilliseconds,
+    recoveryLagMilliseconds: options.recoveryLagMilliseconds ?? defaultLagMilliseconds,
+    disabledKeysStillUsePublicKey: options.disabledKeysStillUsePublicKey ?? false,
+  };
+  const stored = options.snapshot
+    ? (deserialize(options.snapshot) as Map<string, VaultContents>)
+    : new Map<string, VaultContents>();
+  const shared = await listen(options.tls, options.port ?? 0);
+  const listeners = [shared];
+  const vaults = new Map<string, Vault>();
+  for (const vaultOptions of options.vaults) {
+    const listener = await listen(options.tls, 0);
+    listeners.push(listener);
+    const vault = createVault(vaultOptions, environment, listener.port, stored.get(vaultOptions.name));
+    vaults.set(vault.name, vault);
+    listener.onRequest(respond(vault));
+  }
+  const byHostname = new Map([...vaults.values()].map((vault) => [vault.hostname, vault]));
+  shared.onRequest((request, response) => {
+    const vault = byHostname.get((request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase());
+    // A vault that doesn't exist has no address at all, so there is nobody to answer.
+    if (vault) respond(vault)(request, response);
+    else request.socket.destroy();
+  });
+
+  return {
+    port: shared.port,
+    vaults: new Map(
+      [...vaults.values()].map(({ name, hostname, ownPort }) => [
+        name,
+        { name, url: `https://localhost:${ownPort}`, uri: `https://${hostname}:${shared.port}` },
+      ]),
+    ),
+    calls,
+    control: (vaultName) => controlOf(vaults.get(vaultName), vaultName),
+    snapshot: () => serialize(new Map([...vaults].map(([name, vault]) => [name, { keys: vault.keys.contents() }]))),
+    async stop() {
+      await Promise.all(listeners.map((listener) => listener.stop()));
+    },
+  };
+}
+
+function controlOf(vault: Vault | undefined, vaultName: string): VaultControl {
+  if (!vault) throw new Error(`There is no vault '${vaultName}'.`);
+  return {
+    setAccess: (principalObjectId, grant) => vault.access.set(principalObjectId, grant),
+    removeAccess: (principalObjectId) => vault.access.remove(principalObjectId),
+    setFirewall: (allowedAddresses) => void (vault.allowedAddresses = allowedAddresses),
+    revokeTokens: () => vault.sessions.revokeAll(),
+  };
+}
