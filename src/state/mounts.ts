@@ -1,3 +1,5 @@
+import type { Action, Entity, Table } from './table.ts';
+
 /** A secrets engine enabled at a path. Field names and units follow Vault's `sys/mounts`. */
 export interface Mount {
   /** Without leading slash, with trailing slash: `keymgmt/`, `team-a/keys/`. */
@@ -29,4 +31,43 @@ export interface MountStore {
   insert(mount: Mount, revision: string): Promise<boolean>;
   /** @returns false, with nothing changed, if the table is no longer at `revision`. */
   remove(path: string, revision: string): Promise<boolean>;
+}
+
+const partition = 'mounts';
+const revisionRow = 'revision';
+const mountPrefix = 'mount|';
+
+/** Mounts in one partition; the revision row is written with every change, so that changes can't cross. */
+export function createMountStore(table: Table): MountStore {
+  function bumpRevision(revision: string): Action {
+    return revision === ''
+      ? { kind: 'insert', row: revisionRow, properties: {} }
+      : { kind: 'replace', row: revisionRow, etag: revision, properties: {} };
+  }
+
+  return {
+    async read() {
+      const entities = await table.query(partition);
+      return {
+        mounts: entities.filter(({ row }) => row.startsWith(mountPrefix)).map(toMount),
+        revision: entities.find(({ row }) => row === revisionRow)?.etag ?? '',
+      };
+    },
+    insert: (mount, revision) =>
+      table.transact(partition, [
+        bumpRevision(revision),
+        { kind: 'insert', row: rowOf(mount.path), properties: { mount: JSON.stringify(mount) } },
+      ]),
+    remove: (path, revision) =>
+      table.transact(partition, [bumpRevision(revision), { kind: 'remove', row: rowOf(path) }]),
+  };
+}
+
+/** Row keys can't hold slashes. */
+function rowOf(path: string): string {
+  return mountPrefix + encodeURIComponent(path).replaceAll('%', '+');
+}
+
+function toMount({ properties }: Entity): Mount {
+  return JSON.parse(properties.mount as string) as Mount;
 }

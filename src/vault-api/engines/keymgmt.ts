@@ -21,10 +21,13 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
         path: 'key/:name',
         synopsis: 'Creates, reads, changes or deletes a key.',
         fields: {
-          type: { type: 'string' },
-          replica_regions: { type: 'comma_list' },
-          min_enabled_version: { type: 'int' },
-          deletion_allowed: { type: 'bool' },
+          type: { type: 'string', description: 'rsa-2048 (default), rsa-3072 or rsa-4096. Set once.' },
+          replica_regions: { type: 'list', description: 'For AWS only; must be empty.' },
+          min_enabled_version: {
+            type: 'integer',
+            description: 'Versions below are disabled in every vault; 0 enables all.',
+          },
+          deletion_allowed: { type: 'boolean', description: 'Whether the key may be deleted.' },
         },
         async read({ mount, parameters }) {
           const key = await keys.read({ mount: mount.uuid, key: parameters.name });
@@ -75,9 +78,12 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
         path: 'kms/:name',
         synopsis: 'Creates, reads, changes or deletes a KMS provider.',
         fields: {
-          provider: { type: 'string' },
-          key_collection: { type: 'string' },
-          credentials: { type: 'key_value' },
+          provider: { type: 'string', description: 'azurekeyvault. Set once.' },
+          key_collection: { type: 'string', description: 'Name of the Azure Key Vault. Set once.' },
+          credentials: {
+            type: 'pairs',
+            description: 'tenant_id, client_id, client_secret, environment; environment variables win over them.',
+          },
         },
         async read({ mount, parameters }) {
           const provider = await providers.read({ mount: mount.uuid, provider: parameters.name });
@@ -113,8 +119,8 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
         path: 'kms/:name/key/:key_name',
         synopsis: 'Distributes a key to a KMS provider, reads how far that is, or removes it there.',
         fields: {
-          purpose: { type: 'comma_list' },
-          protection: { type: 'string' },
+          purpose: { type: 'list', description: 'Of encrypt, decrypt, sign, verify, wrap, unwrap. Set once.' },
+          protection: { type: 'string', description: 'hsm (default) or software. Set once.' },
         },
         async read({ mount, parameters }) {
           const view = await distributions.read(reference(mount.uuid, parameters));

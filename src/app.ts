@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { KeyfleetError } from './errors.ts';
+import { createClouds } from './identity/clouds.ts';
+import { createServiceCredential } from './identity/credentials.ts';
+import { createRootKey } from './key-vault/root-key.ts';
+import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
+import { createKeyManagement } from './keymgmt/index.ts';
+import { createMessaging, decodeWakeUp } from './messaging/index.ts';
+import { createVersionImporter } from './reconcile/import-version.ts';
+import { createReconciler } from './reconcile/reconciler.ts';
+import { createStepRunner } from './reconcile/steps.ts';
+import { createSweep } from './reconcile/sweep.ts';
+import { readSettings } from './settings.ts';
+import { azureTables, createState, type State } from './state/index.ts';
+import { createTargets } from './targets.ts';
+import { createKeyManagementEngine } from './vault-api/engines/keymgmt.ts';
+import type { Log } from './vault-api/log.ts';
+import { createVaultApi, type VaultApi } from './vault-api/vault-api.ts';
+
+/** What the triggers call. */
+export interface App {
+  vaultApi: VaultApi;
+  state: State;
+  /** @param body of a message of the distribution queue. @throws KeyfleetError `invalid_request` for a foreign one */
+  handleDistributionMessage(body: unknown): Promise<void>;
+  /** Finds the work that nobody was woken for. */
+  sweep(): Promise<void>;
+}
+
+/** What clients switch features by: at least Vault 2.0, Enterprise. */
+const vaultVersion = '2.0.0+ent';
+
+/**
+ * Wires the rooms together. Makes no request.
+ * @throws KeyfleetError `unavailable` if the settings don't suffice
+ */
+export function createApp(environment: Record<string, string | undefined>, log: Log): App {
+  const settings = readSettings(environment);
+  const now = () => new Date();
+
+  const credential = createServiceCredential(settings.identityClientId);
+  const rootKey = createRootKey({ vaultUrl: settings.homeVaultUrl, keyName: settings.rootKeyName, credential });
+  const openTable = azureTables({ endpoint: settings.tablesEndpoint, credential });
+  const state = createState({ openTable, rootKey, now });
+  const messaging = createMessaging({ fullyQualifiedNamespace: settings.serviceBusNamespace, credential });
+  const targets = createTargets({
+    clouds: createClouds(settings.clouds),
+    environment,
+    serviceClientId: settings.identityClientId,
+    now,
+  });
+
+  const importer = createVersionImporter({ ...state, targets, now });
+  const steps = createStepRunner({ ...state, targets, importer, now });
+  const reconciler = createReconciler({ ...state, messaging, steps, now });
+  const keyManagement = createKeyManagement({
+    state,
+    messaging,
+    targets,
+    generateKeyPair: createKeyPairGenerator(settings.threadPoolSize),
+    waitSeconds: settings.waitSeconds,
+    now,
+  });
+
+  return {
+    state,
+    vaultApi: createVaultApi({
+      mounts: state.mounts,
+      tokens: state.tokens,
+      engines: [createKeyManagementEngine(keyManagement)],
+      version: vaultVersion,
+      clusterName: 'keyfleet',
+      clusterId: uuidOf(settings.tablesEndpoint),
+      now,
+      log,
+    }),
+    async handleDistributionMessage(body) {
+      const reference = decodeWakeUp(body);
+      if (reference === undefined) {
+        throw new KeyfleetError('invalid_request', 'a message of the distribution queue is not a wake-up of ours');
+      }
+      await reconciler.reconcile(reference);
+    },
+    sweep: createSweep({ ...state, messaging, now }),
+  };
+}
+
+/** The same for the same text, in the shape of a uuid. */
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}

@@ -1,0 +1,78 @@
+import { AzureFailure } from '../azure-failure.ts';
+import type { TargetVault } from './target-vault.ts';
+import type { VaultKey } from './transformations.ts';
+
+/** Marks a key exchange key as made by us: the value names the provider that it was made for. */
+export const keyExchangeKeyTag = 'keyfleet-kek';
+
+export interface KeyExchangeKeys {
+  /**
+   * Checks that the vault can be reached, lets us read, and that the key exchange key, if there is one, is fit for use.
+   * @throws AzureFailure
+   */
+  probe(vault: TargetVault, keyName: string, owner: string): Promise<void>;
+  /**
+   * The vault's key exchange key, made if there is none.
+   * @throws AzureFailure `refused` where the vault can't have one (Standard) or the key isn't ours or was altered,
+   * `conflict` where the name is held by a deleted key
+   */
+  obtain(vault: TargetVault, keyName: string, owner: string): Promise<VaultKey>;
+}
+
+/**
+ * @param cacheSeconds how long a key that was read is taken as still there: a wave of imports reads it once, and a
+ * vault that was just seen isn't probed again
+ */
+export function createKeyExchangeKeys({
+  now,
+  cacheSeconds = 60,
+}: {
+  now: () => Date;
+  cacheSeconds?: number;
+}): KeyExchangeKeys {
+  const cache = new WeakMap<TargetVault, Map<string, { key: VaultKey; expiresAt: number }>>();
+
+  async function find(vault: TargetVault, keyName: string, owner: string): Promise<VaultKey | undefined> {
+    const cached = cache.get(vault)?.get(keyName);
+    if (cached !== undefined && cached.expiresAt > now().getTime()) return cached.key;
+    const key = await vault.getKey(keyName);
+    return key && remember(vault, keyName, checked(key, vault, keyName, owner));
+  }
+
+  function remember(vault: TargetVault, keyName: string, key: VaultKey): VaultKey {
+    const entries = cache.get(vault) ?? new Map<string, { key: VaultKey; expiresAt: number }>();
+    cache.set(vault, entries.set(keyName, { key, expiresAt: now().getTime() + cacheSeconds * 1000 }));
+    return key;
+  }
+
+  return {
+    async probe(vault, keyName, owner) {
+      await find(vault, keyName, owner);
+    },
+    async obtain(vault, keyName, owner) {
+      const existing = await find(vault, keyName, owner);
+      if (existing !== undefined) return existing;
+      const created = await vault.createKeyExchangeKey(keyName, { [keyExchangeKeyTag]: owner });
+      return remember(vault, keyName, checked(created, vault, keyName, owner));
+    },
+  };
+}
+
+/** A key exchange key that somebody slipped in would let them read what is sent under it. */
+function checked(key: VaultKey, vault: TargetVault, keyName: string, owner: string): VaultKey {
+  const fault = faultOf(key, owner);
+  if (fault === undefined) return key;
+  throw new AzureFailure(
+    'refused',
+    `Key Vault "${vault.name}" has a key "${keyName}" that can't serve as key exchange key: ${fault}`,
+  );
+}
+
+function faultOf(key: VaultKey, owner: string): string | undefined {
+  if (key.tags[keyExchangeKeyTag] !== owner) return 'it was not made by this provider';
+  if (key.type !== 'RSA-HSM') return `its type is ${key.type}, not RSA-HSM`;
+  if (key.operations.length !== 1 || key.operations[0] !== 'import') {
+    return `it permits ${key.operations.join(', ') || 'nothing'}, where only import is safe`;
+  }
+  return key.enabled ? undefined : 'it is disabled';
+}

@@ -1,0 +1,38 @@
+import { createAnnouncer } from '../reconcile/intents.ts';
+import type { Targets } from '../reconcile/target.ts';
+import type { Messaging } from '../messaging/index.ts';
+import type { State } from '../state/index.ts';
+import { createDistributions, type Distributions } from './distributions.ts';
+import type { GenerateKeyPair } from './key-generation.ts';
+import { createKeys, type Keys } from './keys.ts';
+import { createProviders, type Providers } from './providers.ts';
+import { createSettlement } from './settlement.ts';
+
+/** The Key Management engine: keys, the vaults they go to, and their copies there. */
+export interface KeyManagement {
+  keys: Keys;
+  providers: Providers;
+  distributions: Distributions;
+}
+
+export interface KeyManagementOptions {
+  state: Pick<State, 'keys' | 'providers' | 'names' | 'intents'>;
+  messaging: Messaging;
+  targets: Targets;
+  generateKeyPair: GenerateKeyPair;
+  /** How long a request waits for the vaults to agree. */
+  waitSeconds: number;
+  now: () => Date;
+}
+
+export function createKeyManagement(options: KeyManagementOptions): KeyManagement {
+  const { state, messaging, targets, generateKeyPair, waitSeconds, now } = options;
+  const { keys, providers, names } = state;
+  const announcer = createAnnouncer({ intents: state.intents, messaging, now });
+  const settlement = createSettlement({ keys, waitSeconds });
+  return {
+    keys: createKeys({ keys, providers, names, announcer, targets, settlement, generateKeyPair, now }),
+    providers: createProviders({ providers, keys, names, announcer, targets, now }),
+    distributions: createDistributions({ keys, providers, announcer, settlement, now }),
+  };
+}

@@ -1,0 +1,174 @@
+import { createPublicKey } from 'node:crypto';
+import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import { KeyfleetError } from '../errors.ts';
+import { wrapForTransfer } from '../key-vault/byok.ts';
+import type { ImportOptions, TargetVault } from '../key-vault/target-vault.ts';
+import type { VaultKey } from '../key-vault/transformations.ts';
+import type { DistributionRecord, KeyReference, Stored, VersionRecord } from '../state/key-records.ts';
+import type { KeyStore } from '../state/keys.ts';
+import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
+import { keyExchangeKeyName, ownerOf, type Targets } from './target.ts';
+
+/** Key Vault's names for Vault's purposes. */
+const operationByPurpose: Record<string, string> = {
+  encrypt: 'encrypt',
+  decrypt: 'decrypt',
+  sign: 'sign',
+  verify: 'verify',
+  wrap: 'wrapKey',
+  unwrap: 'unwrapKey',
+};
+
+/** Tags written in the same call as the version: how we know it again. */
+export const tagNames = { kmsName: 'key_name', owner: 'keyfleet-key', version: 'keyfleet-version' } as const;
+
+/** A version as it came to be in the vault. */
+export interface Placed {
+  kmsVersion: string;
+  enabled: boolean;
+}
+
+export interface ImportRequest {
+  reference: KeyReference;
+  providerName: string;
+  provider: Stored<ProviderRecord>;
+  vault: TargetVault;
+  distribution: DistributionRecord;
+  version: VersionRecord;
+  enabled: boolean;
+}
+
+export interface VersionImporter {
+  /**
+   * Looks whether the version is in the vault already, as after a lost reply.
+   * @returns undefined if it certainly isn't
+   * @throws AzureFailure; `refused` if the name is held by a key that isn't ours
+   */
+  find(request: ImportRequest): Promise<Placed | undefined>;
+  /**
+   * The key that the material is to be wrapped with; undefined where it has to travel plain, inside TLS.
+   * @throws AzureFailure
+   */
+  prepare(request: ImportRequest): Promise<VaultKey | undefined>;
+  /**
+   * Imports the version and checks what the vault says it now holds.
+   * @throws AzureFailure
+   */
+  import(request: ImportRequest, exchangeKey: VaultKey | undefined): Promise<Placed>;
+}
+
+export interface VersionImporterOptions {
+  keys: KeyStore;
+  providers: ProviderStore;
+  targets: Targets;
+  now: () => Date;
+}
+
+export function createVersionImporter({ keys, providers, targets, now }: VersionImporterOptions): VersionImporter {
+  /** The old name is held by a deleted key, which only its owner may recover or purge: the next try uses another. */
+  async function renameExchangeKey({ reference, providerName, provider }: ImportRequest): Promise<void> {
+    const kekName = keyExchangeKeyName(now());
+    await providers.update({ mount: reference.mount, provider: providerName }, { ...provider, kekName });
+  }
+
+  return {
+    async find(request) {
+      const { vault, distribution, version } = request;
+      const newest = await vault.getKey(distribution.kmsName);
+      if (newest === undefined) return undefined;
+      if (newest.tags[tagNames.owner] !== ownerTag(request)) {
+        return findAmongVersions(request);
+      }
+      const found = Number(newest.tags[tagNames.version]);
+      // Versions go to the vault in ascending order, so what is newer than the newest isn't there.
+      if (found < version.version) return undefined;
+      if (found > version.version) return findAmongVersions(request);
+      verify(newest, request);
+      return { kmsVersion: newest.version, enabled: newest.enabled };
+    },
+
+    async prepare(request) {
+      const { reference, providerName, provider, vault, distribution } = request;
+      try {
+        return await targets.keyExchangeKeys.obtain(vault, provider.kekName, ownerOf(reference.mount, providerName));
+      } catch (error) {
+        // A Standard vault can't hold the key that receives wrapped ones.
+        if (distribution.protection === 'software' && isAzureFailure(error, 'refused')) return undefined;
+        if (isAzureFailure(error, 'conflict')) await renameExchangeKey(request);
+        throw error;
+      }
+    },
+
+    async import(request, exchangeKey) {
+      const { reference, vault, distribution, version, enabled } = request;
+      const privateKey = await keys.readPrivateKey(reference, version.version);
+      if (privateKey === undefined) {
+        throw new KeyfleetError('internal', `version ${version.version} of key "${reference.key}" has no private key`);
+      }
+      try {
+        const options: ImportOptions = {
+          operations: operationsOf(distribution),
+          enabled,
+          tags: {
+            [tagNames.kmsName]: distribution.kmsName,
+            [tagNames.owner]: ownerTag(request),
+            [tagNames.version]: String(version.version),
+          },
+        };
+        const imported =
+          exchangeKey === undefined
+            ? await vault.importPlain(distribution.kmsName, privateKey, options)
+            : await vault.importWrapped(distribution.kmsName, wrapForTransfer(privateKey, exchangeKey), {
+                ...options,
+                hardware: distribution.protection === 'hsm',
+              });
+        verify(imported, request);
+        return { kmsVersion: imported.version, enabled: imported.enabled };
+      } finally {
+        privateKey.fill(0);
+      }
+    },
+  };
+}
+
+/** The only use of the list permission: somebody else's version on top hides whether ours is below. */
+async function findAmongVersions(request: ImportRequest): Promise<Placed | undefined> {
+  const { vault, distribution, version } = request;
+  const versions = await vault.listVersions(distribution.kmsName);
+  const ours = versions.filter(({ tags }) => tags[tagNames.owner] === ownerTag(request));
+  if (ours.length === 0) {
+    throw new AzureFailure(
+      'refused',
+      `Key Vault "${vault.name}" has a key "${distribution.kmsName}" that Keyfleet did not make; it is left alone`,
+    );
+  }
+  const found = ours.find(({ tags }) => tags[tagNames.version] === String(version.version));
+  return found && { kmsVersion: found.version, enabled: found.enabled };
+}
+
+/** Confirmation rests on what the vault says it holds, not on the call having returned. */
+function verify(key: VaultKey, { vault, distribution, version }: ImportRequest): void {
+  const expected = createPublicKey({ key: version.publicKey, format: 'der', type: 'spki' });
+  const wrong = !expected.equals(key.publicKey)
+    ? 'other key material'
+    : !sameMembers(key.operations, operationsOf(distribution))
+      ? `other operations (${key.operations.join(', ')})`
+      : undefined;
+  if (wrong === undefined) return;
+  throw new AzureFailure(
+    'refused',
+    `Key Vault "${vault.name}" has version ${version.version} of "${distribution.kmsName}" with ${wrong} than it was given`,
+  );
+}
+
+function operationsOf({ purpose }: DistributionRecord): string[] {
+  return purpose.map((name) => operationByPurpose[name] ?? name);
+}
+
+function ownerTag({ reference }: ImportRequest): string {
+  return ownerOf(reference.mount, reference.key);
+}
+
+function sameMembers(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((member) => right.includes(member));
+}

@@ -1,0 +1,60 @@
+import { KeyfleetError } from '../errors.ts';
+import type { Messaging } from '../messaging/index.ts';
+import type { IntentStore, Subject } from '../state/intents.ts';
+
+export type DistributionSubject = Extract<Subject, { kind: 'distribution' }>;
+
+/** Whoever made an intent has this long to see to it before the timer does. */
+const graceSeconds = 60;
+
+const longestDelaySeconds = 3600;
+
+/** When the timer may take an interest in work that is being seen to since `now`. */
+export function graceTime(now: Date): Date {
+  return new Date(now.getTime() + graceSeconds * 1000);
+}
+
+/** When a subject that failed `attempts` times is worth another try: 1, 2, 4 ... times `firstSeconds`, at most an hour. */
+export function retryTime(now: Date, attempts: number, firstSeconds: number): Date {
+  const seconds = Math.min(firstSeconds * 2 ** Math.max(0, attempts - 1), longestDelaySeconds);
+  return new Date(now.getTime() + seconds * 1000);
+}
+
+export interface Announcer {
+  /**
+   * To be called before a change: whatever happens to this process afterwards, the timer will look at the subject.
+   * @returns the stamp to wake with
+   */
+  announce(subject: Subject): Promise<string>;
+  /** To be called after a change that is complete by itself. */
+  withdraw(subject: Subject, stamp: string): Promise<void>;
+  /** To be called after a change that a vault has to follow. @returns false if nobody could be woken; the timer does it later */
+  wake(subject: DistributionSubject, stamp: string): Promise<boolean>;
+}
+
+export function createAnnouncer({
+  intents,
+  messaging,
+  now,
+}: {
+  intents: IntentStore;
+  messaging: Messaging;
+  now: () => Date;
+}): Announcer {
+  return {
+    announce: (subject) => intents.put(subject, { dueTime: graceTime(now()), attempts: 0 }),
+    async withdraw(subject, stamp) {
+      const intent = await intents.read(subject);
+      if (intent?.stamp === stamp) await intents.remove(intent);
+    },
+    async wake(subject, stamp) {
+      try {
+        await messaging.wake(subject, stamp);
+        return true;
+      } catch (error) {
+        if (error instanceof KeyfleetError) return false;
+        throw error;
+      }
+    },
+  };
+}

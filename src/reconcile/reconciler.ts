@@ -1,0 +1,139 @@
+import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import { isKeyfleetError } from '../errors.ts';
+import type { DistributionReference, Messaging } from '../messaging/index.ts';
+import type { Intent, IntentStore } from '../state/intents.ts';
+import type { KeyStore } from '../state/keys.ts';
+import type { ProviderStore } from '../state/providers.ts';
+import { graceTime, retryTime, type DistributionSubject } from './intents.ts';
+import { nextStep } from './plan.ts';
+import type { StepRunner } from './steps.ts';
+
+export interface Reconciler {
+  /**
+   * Makes one vault agree with what should be true of one key there, step by step, each recorded before the next.
+   * Returns normally once it agrees, once the vault refused, or once another try is scheduled; it may be called any
+   * number of times. Throws only if Keyfleet's own state, queue or code failed.
+   */
+  reconcile(reference: DistributionReference): Promise<void>;
+}
+
+export interface ReconcilerOptions {
+  keys: KeyStore;
+  providers: ProviderStore;
+  intents: IntentStore;
+  messaging: Messaging;
+  steps: StepRunner;
+  now: () => Date;
+}
+
+/** `settled`: nothing is left to do unasked. `waiting`: another try is due later. */
+type Outcome = 'settled' | 'going-on' | 'waiting';
+
+/** After so many steps the rest goes into a message of its own: no function runs for minutes. */
+const mostSteps = 200;
+
+/** First delays before another try; they double. */
+const refusedDelaySeconds = 60;
+const unavailableDelaySeconds = 2;
+
+export function createReconciler({ keys, providers, intents, messaging, steps, now }: ReconcilerOptions): Reconciler {
+  async function reconcile(reference: DistributionReference): Promise<void> {
+    const subject: DistributionSubject = { kind: 'distribution', ...reference };
+    for (let count = 0; count < mostSteps; count++) {
+      // Read before the state: a change made after this writes the intent anew, and then it isn't removed below.
+      const intent = await intents.read(subject);
+      const outcome = await advance(reference, intent);
+      if (outcome === 'waiting') return;
+      if (outcome === 'settled' && (intent === undefined || (await intents.remove(intent)))) return;
+    }
+    const stamp = await intents.put(subject, { dueTime: now(), attempts: 0 });
+    await messaging.wake(reference, stamp);
+  }
+
+  async function advance(reference: DistributionReference, intent: Intent | undefined): Promise<Outcome> {
+    const state = await keys.read(reference);
+    const distribution = state?.distributions.find((entry) => entry.distribution.provider === reference.provider);
+    const provider = await providers.read(reference);
+    if (state === undefined || distribution === undefined) {
+      // Somebody may be about to write the distribution; only an old intent is a leftover.
+      if (intent !== undefined && intent.dueTime > now()) return 'waiting';
+      if (provider !== undefined) await providers.releaseKey(reference, reference.key);
+      return 'settled';
+    }
+    if (provider === undefined) {
+      // A provider can't be removed while it holds a key, so this distribution was never booked.
+      await keys.removeDistribution(reference, distribution);
+      return 'going-on';
+    }
+
+    const step = nextStep(state, distribution);
+    if (step === undefined) return 'settled';
+    const { refusal } = distribution.distribution;
+    if (refusal !== undefined && refusal.retryTime === undefined) return 'settled';
+    if (refusal?.retryTime !== undefined && refusal.retryTime > now()) return 'waiting';
+    try {
+      await steps.run(step, { reference, provider, state, distribution });
+      return 'going-on';
+    } catch (error) {
+      const failure = toAzureFailure(error);
+      if (failure === undefined) throw error;
+      await postpone(reference, failure, (intent?.attempts ?? 0) + 1);
+      return 'waiting';
+    }
+  }
+
+  /** Records why there is no progress and when, if ever, to try again unasked. */
+  async function postpone(reference: DistributionReference, failure: AzureFailure, attempts: number): Promise<void> {
+    const subject: DistributionSubject = { kind: 'distribution', ...reference };
+    switch (failure.kind) {
+      case 'refused':
+      case 'absent': {
+        await record(reference, { refusal: { reason: failure.message, time: now() } });
+        const intent = await intents.read(subject);
+        if (intent !== undefined) await intents.remove(intent);
+        return;
+      }
+      case 'forbidden':
+      case 'credentials':
+      case 'no-such-vault': {
+        const time = retryTime(now(), attempts, refusedDelaySeconds);
+        await intents.put(subject, { dueTime: time, attempts });
+        await record(reference, { refusal: { reason: failure.message, time: now(), retryTime: time } });
+        return;
+      }
+      case 'conflict':
+      case 'throttled':
+      case 'unavailable':
+      case 'unknown-outcome': {
+        const wished = failure.retryAfterSeconds ?? 0;
+        const time = retryTime(now(), attempts, Math.max(unavailableDelaySeconds, wished));
+        const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
+        await record(reference, { delay: failure.message });
+        await messaging.wake(reference, stamp, time);
+        return;
+      }
+    }
+  }
+
+  async function record(
+    reference: DistributionReference,
+    outcome: { refusal: { reason: string; time: Date; retryTime?: Date } } | { delay: string },
+  ): Promise<void> {
+    for (;;) {
+      const current = await keys.readDistribution(reference);
+      if (current === undefined) return;
+      const { refusal: _refusal, delay: _delay, ...rest } = current;
+      if (await keys.putDistribution(reference, { ...rest, ...outcome })) return;
+    }
+  }
+
+  return { reconcile };
+}
+
+/** Credentials that stopped making sense, as after a change of the environment, are Azure's refusal come early. */
+function toAzureFailure(error: unknown): AzureFailure | undefined {
+  if (isAzureFailure(error)) return error;
+  if (isKeyfleetError(error, 'invalid_request'))
+    return new AzureFailure('credentials', error.message, { cause: error });
+  return undefined;
+}

@@ -1,0 +1,138 @@
+import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import type { DistributionReference } from '../messaging/index.ts';
+import type { DistributionRecord, DistributionState, KeyState, PlacementRecord, Stored } from '../state/key-records.ts';
+import type { KeyStore } from '../state/keys.ts';
+import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
+import { tagNames, type ImportRequest, type Placed, type VersionImporter } from './import-version.ts';
+import type { Step } from './plan.ts';
+import { kmsKeyName, ownerOf, type Targets } from './target.ts';
+
+export interface StepContext {
+  reference: DistributionReference;
+  provider: Stored<ProviderRecord>;
+  state: KeyState;
+  distribution: DistributionState;
+}
+
+export interface StepRunner {
+  /**
+   * Does one step and records what the vault confirmed. Returns without an effect if somebody changed the distribution
+   * meanwhile: the caller reads again and plans again.
+   * @throws AzureFailure
+   */
+  run(step: Step, context: StepContext): Promise<void>;
+}
+
+export interface StepRunnerOptions {
+  keys: KeyStore;
+  providers: ProviderStore;
+  targets: Targets;
+  importer: VersionImporter;
+  now: () => Date;
+}
+
+export function createStepRunner({ keys, providers, targets, importer, now }: StepRunnerOptions): StepRunner {
+  async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<void> {
+    const { reference, provider, state } = context;
+    const { distribution, placements } = context.distribution;
+    const version = state.versions.find((entry) => entry.version === step.version);
+    if (version === undefined) return;
+    const vault = targets.open(provider);
+    const { enabled } = step;
+    const providerName = reference.provider;
+    const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
+
+    const mayBeThere = placements.length === 0 || distribution.attemptedVersion === step.version;
+    const found = mayBeThere ? await importer.find(request) : undefined;
+    if (found !== undefined) return recordPlacement(reference, step.version, found);
+
+    const exchangeKey = await importer.prepare(request);
+    if (distribution.attemptedVersion !== step.version) {
+      const announced = await keys.putDistribution(reference, { ...distribution, attemptedVersion: step.version });
+      if (!announced) return;
+    }
+    try {
+      await recordPlacement(reference, step.version, await importer.import(request, exchangeKey));
+    } catch (error) {
+      if (isAzureFailure(error) && error.kind !== 'unknown-outcome') {
+        await amend(reference, (current) => ({ ...current, attemptedVersion: 0 }));
+        if (error.kind === 'conflict' && placements.length === 0) return rename(reference, error);
+      }
+      throw error;
+    }
+  }
+
+  /** The name is held by a deleted key: one distributed, removed and distributed again within the same second. */
+  async function rename(reference: DistributionReference, failure: AzureFailure): Promise<void> {
+    const kmsName = kmsKeyName(reference.key, now());
+    let renamed = false;
+    await amend(reference, (current) => {
+      renamed = current.kmsName !== kmsName;
+      return { ...current, kmsName };
+    });
+    if (!renamed) throw new AzureFailure('unavailable', failure.message, { cause: failure });
+  }
+
+  async function setEnabled(step: Extract<Step, { kind: 'set-enabled' }>, context: StepContext): Promise<void> {
+    const { reference, provider } = context;
+    const { kmsName } = context.distribution.distribution;
+    const vault = targets.open(provider);
+    const key = await vault.setEnabled(kmsName, step.kmsVersion, step.enabled);
+    if (key.enabled !== step.enabled) {
+      throw new AzureFailure('unavailable', `Key Vault "${vault.name}" did not apply the change to key "${kmsName}"`);
+    }
+    await recordPlacement(reference, step.version, { kmsVersion: step.kmsVersion, enabled: step.enabled });
+  }
+
+  async function remove({ reference, provider, distribution }: StepContext): Promise<void> {
+    const { kmsName, attemptedVersion } = distribution.distribution;
+    const neverSent = distribution.placements.length === 0 && attemptedVersion === 0;
+    if (!neverSent) {
+      const vault = targets.open(provider);
+      const key = await vault.getKey(kmsName);
+      if (key !== undefined && key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.key)) {
+        throw new AzureFailure(
+          'refused',
+          `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
+        );
+      }
+      if (key !== undefined) await vault.deleteKey(kmsName);
+    }
+    if (await keys.removeDistribution(reference, distribution)) await providers.releaseKey(reference, reference.key);
+  }
+
+  function recordPlacement(reference: DistributionReference, version: number, placed: Placed): Promise<void> {
+    const placement: PlacementRecord = { provider: reference.provider, version, ...placed, confirmedTime: now() };
+    return amend(
+      reference,
+      ({ refusal: _refusal, delay: _delay, ...current }) => ({ ...current, attemptedVersion: 0 }),
+      placement,
+    );
+  }
+
+  /** Writes over whatever else changed meanwhile: what a vault confirmed is true whatever is wanted by now. */
+  async function amend(
+    reference: DistributionReference,
+    change: (current: Stored<DistributionRecord>) => Stored<DistributionRecord>,
+    placement?: PlacementRecord,
+  ): Promise<void> {
+    for (;;) {
+      const current = await keys.readDistribution(reference);
+      if (current === undefined) return;
+      if (await keys.putDistribution(reference, change(current), placement)) return;
+    }
+  }
+
+  return {
+    run(step, context) {
+      switch (step.kind) {
+        case 'import':
+          return importVersion(step, context);
+        case 'set-enabled':
+          return setEnabled(step, context);
+        case 'remove':
+          return remove(context);
+      }
+    },
+  };
+}

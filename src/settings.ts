@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { KeyfleetError } from './errors.ts';
+
+const url = z.url({ protocol: /^https$/ });
+
+const cloudsSchema = z.record(
+  z.string().min(1),
+  z.strictObject({ authorityHost: url, keyVaultDnsSuffix: z.string().min(1) }),
+);
+
+const settingsSchema = z
+  .object({
+    /** Table endpoint of the storage account that holds the state. */
+    KEYFLEET_TABLES_ENDPOINT: url,
+    /** Key Vault that holds the root key. */
+    KEYFLEET_HOME_VAULT_URI: url,
+    KEYFLEET_ROOT_KEY_NAME: z.string().min(1).default('keyfleet-root'),
+    /** The service's own user-assigned identity; absent: the system-assigned one. */
+    KEYFLEET_IDENTITY_CLIENT_ID: z.string().min(1).optional(),
+    /** How long a request waits for the vaults to agree. */
+    KEYFLEET_WAIT_SECONDS: z.coerce.number().min(0).max(60).default(5),
+    /** Clouds beyond the public ones, as JSON: name -> { authorityHost, keyVaultDnsSuffix }. */
+    KEYFLEET_CLOUDS: z
+      .string()
+      .default('{}')
+      .transform((text, context) => parseJson(text, context))
+      .pipe(cloudsSchema),
+    ServiceBus__fullyQualifiedNamespace: z.string().min(1),
+    UV_THREADPOOL_SIZE: z.coerce.number().int().min(1).default(4),
+  })
+  .transform((settings) => ({
+    tablesEndpoint: settings.KEYFLEET_TABLES_ENDPOINT,
+    homeVaultUrl: settings.KEYFLEET_HOME_VAULT_URI,
+    rootKeyName: settings.KEYFLEET_ROOT_KEY_NAME,
+    identityClientId: settings.KEYFLEET_IDENTITY_CLIENT_ID,
+    waitSeconds: settings.KEYFLEET_WAIT_SECONDS,
+    clouds: settings.KEYFLEET_CLOUDS,
+    serviceBusNamespace: settings.ServiceBus__fullyQualifiedNamespace,
+    threadPoolSize: settings.UV_THREADPOOL_SIZE,
+  }));
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/**
+ * Reads the app settings.
+ * @throws KeyfleetError `unavailable` naming every setting that is missing or wrong, never a value
+ */
+export function readSettings(environment: Record<string, string | undefined>): Settings {
+  const result = settingsSchema.safeParse(environment);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, code, message }) => {
+    const missing = code === 'invalid_type' && environment[String(path[0])] === undefined;
+    return `${path.join('.')}: ${missing ? 'is missing' : message}`;
+  });
+  throw new KeyfleetError('unavailable', `Keyfleet is not configured: ${problems.join('; ')}`);
+}
+
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' });
+    return z.NEVER;
+  }
+}

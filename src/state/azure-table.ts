@@ -1,0 +1,133 @@
+import type { TokenCredential } from '@azure/core-auth';
+import { odata, TableClient, TableTransaction, type TableEntityResult } from '@azure/data-tables';
+import { KeyfleetError } from '../errors.ts';
+import type { Action, Entity, Properties, PropertyValue, Table } from './table.ts';
+
+export interface AzureTableOptions {
+  /** The account's table endpoint. */
+  endpoint: string;
+  credential: TokenCredential;
+  name: string;
+}
+
+/** A table in Table Storage, made at its first use if it doesn't exist. */
+export function createAzureTable({ endpoint, credential, name }: AzureTableOptions): Table {
+  const client = new TableClient(endpoint, name, credential);
+  let created: Promise<void> | undefined;
+
+  /** Creating an existing table is not an error to the client; a failed attempt is forgotten and made again. */
+  function ready(): Promise<void> {
+    created ??= client.createTable().catch((error: unknown) => {
+      created = undefined;
+      throw error;
+    });
+    return created;
+  }
+
+  async function call<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    try {
+      await ready();
+      return await run();
+    } catch (error) {
+      if (error instanceof KeyfleetError) throw error;
+      throw new KeyfleetError(
+        'unavailable',
+        `Keyfleet's state can't be ${operation} now: Table Storage gave no good answer`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  return {
+    get: (partition, row) =>
+      call('read', async () => {
+        try {
+          return toEntity(await client.getEntity(partition, row));
+        } catch (error) {
+          if (statusOf(error) === 404) return undefined;
+          throw error;
+        }
+      }),
+
+    query: (partition, range = {}) =>
+      call('read', async () => {
+        const filters = [odata`PartitionKey eq ${partition}`];
+        if (range.from !== undefined) filters.push(odata`RowKey ge ${range.from}`);
+        if (range.before !== undefined) filters.push(odata`RowKey lt ${range.before}`);
+        const entities: Entity[] = [];
+        for await (const entity of client.listEntities({ queryOptions: { filter: filters.join(' and ') } })) {
+          entities.push(toEntity(entity));
+        }
+        return entities;
+      }),
+
+    transact: (partition, actions) =>
+      call('changed', async () => {
+        try {
+          await client.submitTransaction(toTransaction(partition, actions).actions);
+          return true;
+        } catch (error) {
+          if (isRefused(error)) return false;
+          throw error;
+        }
+      }),
+
+    remove: (partition, row, etag) =>
+      call('changed', async () => {
+        try {
+          await client.deleteEntity(partition, row, { etag });
+          return true;
+        } catch (error) {
+          if (isRefused(error)) return false;
+          throw error;
+        }
+      }),
+  };
+}
+
+function toTransaction(partition: string, actions: readonly Action[]): TableTransaction {
+  const transaction = new TableTransaction();
+  for (const action of actions) {
+    const keys = { partitionKey: partition, rowKey: action.row };
+    switch (action.kind) {
+      case 'insert':
+        transaction.createEntity({ ...action.properties, ...keys });
+        break;
+      case 'replace':
+        transaction.updateEntity({ ...action.properties, ...keys }, 'Replace', { etag: action.etag });
+        break;
+      case 'upsert':
+        transaction.upsertEntity({ ...action.properties, ...keys }, 'Replace');
+        break;
+      case 'remove':
+        transaction.deleteEntity(partition, action.row);
+        break;
+    }
+  }
+  return transaction;
+}
+
+function toEntity(result: TableEntityResult<Record<string, unknown>>): Entity {
+  const properties: Properties = {};
+  for (const [name, value] of Object.entries(result)) {
+    if (isOwnProperty(name) && value !== undefined && value !== null) properties[name] = value as PropertyValue;
+  }
+  return { row: result.rowKey ?? '', etag: result.etag, properties };
+}
+
+function isOwnProperty(name: string): boolean {
+  return !['partitionKey', 'rowKey', 'etag', 'timestamp'].includes(name) && !name.startsWith('odata.');
+}
+
+/** Exists already (409), changed since it was read (412), or gone (404): each means "read again and decide again". */
+function isRefused(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === 404 || status === 409 || status === 412;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}

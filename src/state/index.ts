@@ -1,0 +1,45 @@
+import { createAzureTable, type AzureTableOptions } from './azure-table.ts';
+import { createDataKeys, type RootKey } from './data-keys.ts';
+import { createEncryption } from './encryption.ts';
+import { createIntentStore, type IntentStore } from './intents.ts';
+import { createKeyStore, type KeyStore } from './keys.ts';
+import { createMountStore, type MountStore } from './mounts.ts';
+import { createNameIndex, type NameIndex } from './names.ts';
+import { createProviderStore, type ProviderStore } from './providers.ts';
+import type { Table } from './table.ts';
+import { createTokenStore, type TokenStore } from './tokens.ts';
+
+export interface State {
+  mounts: MountStore;
+  tokens: TokenStore;
+  keys: KeyStore;
+  providers: ProviderStore;
+  names: NameIndex;
+  intents: IntentStore;
+}
+
+export interface StateOptions {
+  /** Opens a table by name. */
+  openTable: (name: string) => Table;
+  rootKey: RootKey;
+  now: () => Date;
+}
+
+/** All of the service's state. What is secret in it is sealed before it reaches a table. */
+export function createState({ openTable, rootKey, now }: StateOptions): State {
+  const encryption = createEncryption(createDataKeys({ table: openTable('datakeys'), rootKey, now }));
+  const sealed = (tableName: string) => ({ table: openTable(tableName), tableName, encryption });
+  return {
+    mounts: createMountStore(openTable('mounts')),
+    tokens: createTokenStore(sealed('tokens')),
+    keys: createKeyStore(sealed('keys')),
+    providers: createProviderStore(sealed('providers')),
+    names: createNameIndex(openTable('names')),
+    intents: createIntentStore(openTable('intents')),
+  };
+}
+
+/** Opens the tables of one storage account. */
+export function azureTables(account: Omit<AzureTableOptions, 'name'>): (name: string) => Table {
+  return (name) => createAzureTable({ ...account, name });
+}

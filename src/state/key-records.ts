@@ -1,0 +1,91 @@
+/** Names a key: mounts are named by uuid, so that a mount enabled anew starts empty. */
+export interface KeyReference {
+  mount: string;
+  key: string;
+}
+
+/** Names one distribution: this key in that provider's vault. */
+export interface DistributionReference extends KeyReference {
+  provider: string;
+}
+
+/** What should be true of a key, apart from its versions. */
+export interface KeyRecord {
+  type: string;
+  latestVersion: number;
+  /** Versions below are disabled everywhere; 0 enables all. */
+  minEnabledVersion: number;
+  deletionAllowed: boolean;
+  createdTime: Date;
+  /** Set once deletion has begun: the key no longer exists to callers. */
+  deleting: boolean;
+}
+
+export interface VersionRecord {
+  version: number;
+  createdTime: Date;
+  /** SubjectPublicKeyInfo, DER. */
+  publicKey: Buffer;
+}
+
+/** Why a vault won't take what it should. */
+export interface Refusal {
+  /** Fit for the caller. */
+  reason: string;
+  time: Date;
+  /** When it is tried again unasked; absent: only on request. */
+  retryTime?: Date;
+}
+
+/** What should be true of a key in one vault, and how far that got. */
+export interface DistributionRecord {
+  provider: string;
+  /** The key's name in the vault. */
+  kmsName: string;
+  purpose: readonly string[];
+  protection: string;
+  distributedTime: Date;
+  /** Set when the key is to leave the vault. */
+  removing: boolean;
+  /** The version whose import was sent and may have reached the vault unseen. 0: none. */
+  attemptedVersion: number;
+  /** The vault said no; cleared when a request asks to try again. */
+  refusal?: Refusal;
+  /** Why the last try didn't get through, where the vault may yet accept it. */
+  delay?: string;
+}
+
+/** A version that the vault has confirmed. */
+export interface PlacementRecord {
+  provider: string;
+  version: number;
+  /** Key Vault's own id of the version. */
+  kmsVersion: string;
+  enabled: boolean;
+  confirmedTime: Date;
+}
+
+export type Stored<T> = T & { etag: string };
+
+export interface DistributionState {
+  distribution: Stored<DistributionRecord>;
+  /** In order of version. */
+  placements: readonly PlacementRecord[];
+}
+
+/** A key with everything that depends on it, as of one read. */
+export interface KeyState {
+  reference: KeyReference;
+  key: Stored<KeyRecord>;
+  /** In order of version, without gaps from 1. */
+  versions: readonly VersionRecord[];
+  /** In order of provider name. */
+  distributions: readonly DistributionState[];
+}
+
+/** A new version's material. `privateKey` is PKCS#8 DER; whoever made the buffer zeroes it. */
+export interface VersionMaterial {
+  createdTime: Date;
+  publicKey: Buffer;
+  privateKey: Buffer;
+}

@@ -1,0 +1,111 @@
+import type {
+  DistributionRecord,
+  DistributionState,
+  KeyRecord,
+  KeyReference,
+  KeyState,
+  PlacementRecord,
+  Stored,
+  VersionRecord,
+} from './key-records.ts';
+import type { Entity, Properties } from './table.ts';
+
+/*
+ * One key is one partition. Rows sort so that everything but the sealed private keys is one range:
+ * distribution|<provider>, key, placement|<provider>|<version>, version|<version>, then ~material|<version>.
+ */
+
+export const keyRow = 'key';
+export const firstMaterialRow = '~';
+export const distributionRow = (provider: string) => `distribution|${provider}`;
+export const placementPrefix = (provider: string) => `placement|${provider}|`;
+export const placementRow = (provider: string, version: number) => placementPrefix(provider) + padded(version);
+export const versionRow = (version: number) => `version|${padded(version)}`;
+export const materialRow = (version: number) => `${firstMaterialRow}material|${padded(version)}`;
+
+export const keyPartition = ({ mount, key }: KeyReference) => `${mount}|${key}`;
+
+/** Row keys sort as text; ten digits keep versions in their order. */
+function padded(version: number): string {
+  return String(version).padStart(10, '0');
+}
+
+export function keyProperties(key: KeyRecord): Properties {
+  const { type, latestVersion, minEnabledVersion, deletionAllowed, createdTime, deleting } = key;
+  return { type, latestVersion, minEnabledVersion, deletionAllowed, createdTime, deleting };
+}
+
+export function versionProperties({ version, createdTime, publicKey }: VersionRecord): Properties {
+  return { version, createdTime, publicKey };
+}
+
+export function distributionProperties(distribution: DistributionRecord): Properties {
+  const { provider, kmsName, purpose, protection, distributedTime, removing, attemptedVersion } = distribution;
+  const { refusal, delay } = distribution;
+  return {
+    provider,
+    kmsName,
+    purpose: purpose.join(','),
+    protection,
+    distributedTime,
+    removing,
+    attemptedVersion,
+    ...(refusal && { refusalReason: refusal.reason, refusalTime: refusal.time }),
+    ...(refusal?.retryTime && { refusalRetryTime: refusal.retryTime }),
+    ...(delay !== undefined && { delay }),
+  };
+}
+
+export function placementProperties(placement: PlacementRecord): Properties {
+  const { provider, version, kmsVersion, enabled, confirmedTime } = placement;
+  return { provider, version, kmsVersion, enabled, confirmedTime };
+}
+
+/** @returns undefined if the partition holds no key, or one whose deletion has begun */
+export function toKeyState(reference: KeyReference, entities: readonly Entity[]): KeyState | undefined {
+  const keyEntity = entities.find(({ row }) => row === keyRow);
+  if (keyEntity === undefined) return undefined;
+  const key = { ...(keyEntity.properties as unknown as KeyRecord), etag: keyEntity.etag };
+  if (key.deleting) return undefined;
+
+  const versions: VersionRecord[] = [];
+  const distributions: Stored<DistributionRecord>[] = [];
+  const placements = new Map<string, PlacementRecord[]>();
+  for (const entity of entities) {
+    if (entity.row.startsWith('version|')) versions.push(toVersion(entity));
+    else if (entity.row.startsWith('distribution|')) distributions.push(toDistribution(entity));
+    else if (entity.row.startsWith('placement|')) {
+      const placement = entity.properties as unknown as PlacementRecord;
+      placements.set(placement.provider, [...(placements.get(placement.provider) ?? []), placement]);
+    }
+  }
+  const states: DistributionState[] = distributions.map((distribution) => ({
+    distribution,
+    placements: placements.get(distribution.provider) ?? [],
+  }));
+  return { reference, key, versions, distributions: states };
+}
+
+function toVersion({ properties }: Entity): VersionRecord {
+  const { version, createdTime, publicKey } = properties as {
+    version: number;
+    createdTime: Date;
+    publicKey: Uint8Array;
+  };
+  return { version, createdTime, publicKey: Buffer.from(publicKey) };
+}
+
+export function toDistribution({ properties, etag }: Entity): Stored<DistributionRecord> {
+  const { purpose, refusalReason, refusalTime, refusalRetryTime, ...rest } = properties;
+  const refusal = refusalReason !== undefined && {
+    reason: refusalReason as string,
+    time: refusalTime as Date,
+    ...(refusalRetryTime !== undefined && { retryTime: refusalRetryTime as Date }),
+  };
+  return {
+    ...(rest as unknown as Omit<DistributionRecord, 'purpose' | 'refusal'>),
+    purpose: (purpose as string).split(','),
+    ...(refusal && { refusal }),
+    etag,
+  };
+}
