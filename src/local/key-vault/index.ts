@@ -7,7 +7,7 @@ import type { KeyVaultCall } from './calls.ts';
 import { generateMaterial } from './keys/key-material.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { createTaskLimit } from './keys/task-limit.ts';
-import { listen } from './listener.ts';
+import { listen, type Listener } from './listener.ts';
 import { createRouter } from './router.ts';
 import { createServe } from './serve.ts';
 import { createVault, type Vault, type VaultContents, type VaultOptions } from './vault.ts';
@@ -91,15 +91,28 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
   const stored = options.snapshot
     ? (deserialize(options.snapshot) as Map<string, VaultContents>)
     : new Map<string, VaultContents>();
-  const shared = await listen(options.tls, options.port ?? 0);
-  const listeners = [shared];
-  const vaults = new Map<string, Vault>();
-  for (const vaultOptions of options.vaults) {
-    const listener = await listen(options.tls, 0);
+  const listeners: Listener[] = [];
+  const stop = async () => {
+    await Promise.all(listeners.map((listener) => listener.stop()));
+  };
+  const open = async (port: number): Promise<Listener> => {
+    const listener = await listen(options.tls, port);
     listeners.push(listener);
+    return listener;
+  };
+  const vaults = new Map<string, Vault>();
+  const openVault = async (vaultOptions: VaultOptions): Promise<void> => {
+    const listener = await open(0);
     const vault = createVault(vaultOptions, environment, listener.port, stored.get(vaultOptions.name));
     vaults.set(vault.name, vault);
     listener.onRequest(respond(vault));
+  };
+  const shared = await open(options.port ?? 0);
+  try {
+    for (const vaultOptions of options.vaults) await openVault(vaultOptions);
+  } catch (error) {
+    await stop();
+    throw error;
   }
   const byHostname = new Map([...vaults.values()].map((vault) => [vault.hostname, vault]));
   shared.onRequest((request, response) => {
@@ -120,9 +133,7 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
     calls,
     control: (vaultName) => controlOf(vaults.get(vaultName), vaultName),
     snapshot: () => serialize(new Map([...vaults].map(([name, vault]) => [name, { keys: vault.keys.contents() }]))),
-    async stop() {
-      await Promise.all(listeners.map((listener) => listener.stop()));
-    },
+    stop,
   };
 }
 

@@ -27,6 +27,7 @@ export const signPkcs1 = (key: KeyObject, hash: string, digest: Uint8Array): Buf
   privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, digestInfo(hash, digest));
 
 export function verifyPkcs1(key: KeyObject, hash: string, digest: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== modulusBytes(key)) return false;
   try {
     const recovered = publicDecrypt({ key: createPublicKey(key), padding: constants.RSA_PKCS1_PADDING }, signature);
     return recovered.equals(digestInfo(hash, digest));
@@ -89,8 +90,11 @@ const modulusBytes = (key: KeyObject): number => (key.asymmetricKeyDetails?.modu
 export const encryptOaep = (key: KeyObject, oaepHash: string, plaintext: Uint8Array): Buffer =>
   publicEncrypt({ key: createPublicKey(key), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, plaintext);
 
-export const decryptOaep = (key: KeyObject, oaepHash: string, ciphertext: Uint8Array): Buffer =>
-  privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, ciphertext);
+/** @throws Error for what isn't a ciphertext of this key */
+export function decryptOaep(key: KeyObject, oaepHash: string, ciphertext: Uint8Array): Buffer {
+  assertWholeBlock(key, ciphertext);
+  return privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, ciphertext);
+}
 
 export const encryptPkcs1 = (key: KeyObject, plaintext: Uint8Array): Buffer =>
   publicEncrypt({ key: createPublicKey(key), padding: constants.RSA_PKCS1_PADDING }, plaintext);
@@ -100,8 +104,14 @@ export const encryptPkcs1 = (key: KeyObject, plaintext: Uint8Array): Buffer =>
  * @throws Error for bad padding
  */
 export function decryptPkcs1(key: KeyObject, ciphertext: Uint8Array): Buffer {
+  assertWholeBlock(key, ciphertext);
   const block = privateDecrypt({ key, padding: raw }, ciphertext);
   const end = block.indexOf(0, 2);
   if (block[0] !== 0 || block[1] !== 2 || end < 10) throw new Error('Bad padding.');
   return block.subarray(end + 1);
+}
+
+/** OpenSSL takes a block that lost its leading zero bytes for the whole. */
+function assertWholeBlock(key: KeyObject, block: Uint8Array): void {
+  if (block.length !== modulusBytes(key)) throw new Error('The length is not that of the modulus.');
 }

@@ -1,10 +1,26 @@
 import { request } from 'node:https';
 
+/** Any of the JSON bodies that Key Vault answers. */
+export interface WireBody {
+  error?: { code: string; message: string; innererror?: { code: string } };
+  key?: { kid: string; kty: string; key_ops: string[]; n?: string; e?: string; crv?: string; x?: string; y?: string };
+  kid?: string;
+  id?: string;
+  recoveryId?: string;
+  deletedDate?: number;
+  scheduledPurgeDate?: number;
+  attributes?: Record<string, unknown> & { created?: number; updated?: number };
+  tags?: Record<string, string>;
+  value?: unknown;
+  contentType?: string;
+  nextLink?: string | null;
+}
+
 export interface RawAnswer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   text: string;
-  body: any;
+  body: WireBody;
 }
 
 /**
@@ -39,7 +55,7 @@ export async function raw(
         response.on('error', reject);
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          const parsed: unknown = text.startsWith('{') ? JSON.parse(text) : undefined;
+          const parsed = (text.startsWith('{') ? JSON.parse(text) : {}) as WireBody;
           resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
         });
       },
@@ -47,6 +63,29 @@ export async function raw(
     outgoing.on('error', reject);
     outgoing.end(content);
   });
+}
+
+/** What clients act on in a refusal: `[status, code]`, with the inner code behind if there is one. */
+export function refusalOf(answer: RawAnswer): (number | string)[] {
+  const inner = answer.body.error?.innererror?.code;
+  return [answer.status, answer.body.error?.code ?? '', ...(inner === undefined ? [] : [inner])];
+}
+
+/** The same from an error that the SDK threw. */
+export async function refusalOfCall(call: Promise<unknown>): Promise<(number | string)[]> {
+  try {
+    await call;
+  } catch (error) {
+    const { statusCode, code, details } = error as {
+      statusCode?: number;
+      code?: string;
+      details?: { error?: { innerError?: { code?: string } } };
+    };
+    if (statusCode === undefined) throw error;
+    const inner = details?.error?.innerError?.code;
+    return [statusCode, code ?? '', ...(inner === undefined ? [] : [inner])];
+  }
+  throw new Error('nothing was refused');
 }
 
 /** `path` with the api-version that most tests use. */
