@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nextStep, type Step } from '../../src/reconcile/plan.ts';
+import type { DistributionState, KeyState, PlacementRecord } from '../../src/state/key-records.ts';
+
+const time = new Date(0);
+
+/** What a vault holds after the steps so far: version -> enabled, in the order in which they were imported. */
+type Held = Map<number, boolean>;
+
+function stateOf(
+  latestVersion: number,
+  minEnabledVersion: number,
+  held: Held,
+  removing = false,
+): [KeyState, DistributionState] {
+  const placements: PlacementRecord[] = [...held]
+    .sort(([left], [right]) => left - right)
+    .map(([version, enabled]) => ({ provider: 'p', version, kmsVersion: `v${version}`, enabled, confirmedTime: time }));
+  const distribution: DistributionState = {
+    distribution: {
+      provider: 'p',
+      kmsName: 'k-1',
+      purpose: ['sign'],
+      protection: 'hsm',
+      distributedTime: time,
+      removing,
+      attemptedVersion: 0,
+      etag: '',
+    },
+    placements,
+  };
+  const state: KeyState = {
+    reference: { mount: 'm', key: 'k' },
+    key: {
+      type: 'rsa-2048',
+      latestVersion,
+      minEnabledVersion,
+      deletionAllowed: false,
+      createdTime: time,
+      deleting: false,
+      etag: '',
+    },
+    versions: Array.from({ length: latestVersion }, (_, index) => ({
+      version: index + 1,
+      createdTime: time,
+      publicKey: Buffer.alloc(0),
+    })),
+    distributions: [distribution],
+  };
+  return [state, distribution];
+}
+
+function apply(step: Step, held: Held): void {
+  if (step.kind === 'import') held.set(step.version, step.enabled);
+  else if (step.kind === 'set-enabled') held.set(step.version, step.enabled);
+  else held.clear();
+}
+
+/** A key's life as the vault sees it: rotations and changes of the minimum, with the reconciler stepping in between. */
+const history = fc.array(
+  fc.oneof(
+    fc.constant({ kind: 'rotate' as const }),
+    fc.record({ kind: fc.constant('minimum' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    fc.record({ kind: fc.constant('steps' as const), count: fc.integer({ min: 1, max: 4 }) }),
+  ),
+  { maxLength: 30 },
+);
+
+describe('the next step', () => {
+  it('keeps a working version at every moment, imports in order, and comes to an end that agrees', () => {
+    fc.assert(
+      fc.property(history, (events) => {
+        let latest = 1;
+        let minimum = 1;
+        const held: Held = new Map();
+        const stepOnce = (): boolean => {
+          const step = nextStep(...stateOf(latest, minimum, held));
+          if (step === undefined) return false;
+          const hadEnabled = [...held.values()].includes(true);
+          if (step.kind === 'import') expect(step.version).toBe(held.size + 1);
+          if (step.kind === 'set-enabled' && !step.enabled) {
+            expect(held.get(latest), 'the newest is confirmed and enabled before anything is disabled').toBe(true);
+            expect(step.version).toBeLessThan(minimum);
+          }
+          apply(step, held);
+          if (hadEnabled) expect([...held.values()]).toContain(true);
+          return true;
+        };
+        for (const event of events) {
+          if (event.kind === 'rotate') latest++;
+          else if (event.kind === 'minimum') minimum = Math.round(event.share * latest);
+          else for (let count = 0; count < event.count && stepOnce(); count++);
+        }
+        let steps = 0;
+        while (stepOnce()) expect(++steps).toBeLessThan(200);
+        for (let version = 1; version <= latest; version++) expect(held.get(version)).toBe(version >= minimum);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('imports versions below the minimum disabled, before the ones above', () => {
+    const held: Held = new Map();
+    expect(nextStep(...stateOf(3, 3, held))).toEqual({ kind: 'import', version: 1, enabled: false });
+  });
+
+  it('enables again when the minimum becomes 0', () => {
+    const held: Held = new Map([
+      [1, false],
+      [2, true],
+    ]);
+    expect(nextStep(...stateOf(2, 0, held))).toEqual({
+      kind: 'set-enabled',
+      version: 1,
+      kmsVersion: 'v1',
+      enabled: true,
+    });
+  });
+
+  it('has nothing but removal in mind for what is to leave', () => {
+    expect(nextStep(...stateOf(2, 1, new Map(), true))).toEqual({ kind: 'remove' });
+  });
+});
