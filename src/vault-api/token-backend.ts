@@ -3,17 +3,16 @@ import type { Token, TokenStore } from '../state/tokens.ts';
 import { isExpired, type Session } from './authentication.ts';
 import { type AuthReply, type BuiltinMount, defineBuiltinRoute } from './builtin.ts';
 import { invalidRequest, missingToken } from './errors.ts';
-
-/** No token is renewed past this age. */
-const maximumTtlSeconds = 2_764_800;
+import { makeToken, maximumTokenTtlSeconds, newToken, tokenCreateFields } from './token-create.ts';
 
 export interface TokenBackendOptions {
   tokens: TokenStore;
   now: () => Date;
+  newUuid: () => string;
 }
 
 /** `auth/token/`. */
-export function createTokenBackend({ tokens, now }: TokenBackendOptions): BuiltinMount {
+export function createTokenBackend({ tokens, now, newUuid }: TokenBackendOptions): BuiltinMount {
   const lookupSelf = async ({ session }: { session: Session | undefined }) => {
     const { token, record } = required(session);
     return { data: tokenView(token, record, now()) };
@@ -45,6 +44,18 @@ export function createTokenBackend({ tokens, now }: TokenBackendOptions): Builti
       }),
 
       defineBuiltinRoute({
+        path: 'create',
+        synopsis: 'Makes a token.',
+        fields: tokenCreateFields,
+        async write({ fields, session }) {
+          const record = makeToken(fields, required(session).record, newUuid(), now());
+          const token = newToken();
+          await tokens.put(token, record);
+          return { auth: authOf(token, record, now()) };
+        },
+      }),
+
+      defineBuiltinRoute({
         path: 'renew-self',
         synopsis: 'Gives the calling token more time to live.',
         fields: {
@@ -58,8 +69,10 @@ export function createTokenBackend({ tokens, now }: TokenBackendOptions): Builti
           const { token, record } = required(session);
           if (!record.renewable || record.expireTime === undefined) throw invalidRequest('lease is not renewable');
           const asked = now().getTime() + (fields.increment || record.creationTtlSeconds) * 1000;
-          const latest = record.createdTime.getTime() + maximumTtlSeconds * 1000;
-          const renewed = { ...record, expireTime: new Date(Math.min(asked, latest)) };
+          const latest = record.createdTime.getTime() + maximumTokenTtlSeconds * 1000;
+          // A token that was made to live longer than that loses nothing.
+          const expireTime = new Date(Math.min(asked, Math.max(latest, record.expireTime.getTime())));
+          const renewed = { ...record, expireTime };
           await tokens.put(token, renewed);
           return { auth: authOf(token, renewed, now()) };
         },

@@ -47,7 +47,7 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
   const router = createRouter({
     mounts,
     engines,
-    builtins: [createSystemBackend({ ...options, newUuid }), createTokenBackend({ tokens, now })],
+    builtins: [createSystemBackend({ ...options, newUuid }), createTokenBackend({ tokens, now, newUuid })],
   });
 
   async function answer(request: VaultRequest, requestId: string): Promise<VaultResponse> {
@@ -55,7 +55,7 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
     const { path, trailingSlash, query } = canonicalisePath(request.url, request.pathParameter);
     checkNamespace(headers);
     const parameters = parseQuery(query);
-    const access = accessOf(path);
+    const access = accessOf(trailingSlash ? `${path}/` : path);
     if (access === 'open') {
       if (method !== 'GET' && method !== 'HEAD') throw unsupportedVerb();
       return (statusEndpoints.get(path) ?? notThere)(parameters);

@@ -18,7 +18,5 @@ export function newMountPath(path: string): string {
       `mount path must be at most ${maximumLength} characters in segments of letters, digits, "_", "-" and "."`,
     );
   }
-  // sys/mounts/<path>/tune would mean two things.
-  if (segments.at(-1) === 'tune') throw invalidRequest('the last segment of a mount path cannot be "tune"');
   return mountPath;
 }
