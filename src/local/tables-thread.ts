@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { createRequire, registerHooks } from 'node:module';
-import { parentPort, workerData } from 'node:worker_threads';
-import type { TablesReply, TablesRequest, TablesThreadData } from './tables.ts';
+import type { MessagePort } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import type { TablesReply, TablesRequest, TablesSettings } from './tables.ts';
 
 /** What is used of Azurite's table server. These are its insides, not an interface: its version is pinned exactly. */
 interface TableServer {
@@ -26,12 +28,21 @@ registerHooks({
 });
 process.noDeprecation = true;
 
-const data = workerData as TablesThreadData;
-const server = createServer(data);
+const port = parentPort as MessagePort;
+const settled = once(port, 'message') as Promise<[TablesSettings]>;
+const load = createRequire(import.meta.url);
+const { default: Configuration } = load('azurite/dist/src/table/TableConfiguration') as {
+  default: new (...settings: unknown[]) => TableConfiguration;
+};
+const { default: Server } = load('azurite/dist/src/table/TableServer') as {
+  default: new (configuration: TableConfiguration) => TableServer;
+};
 
+const [settings] = await settled;
+const server = new Server(configure(settings));
 try {
   await server.start();
-  parentPort?.on('message', (request: TablesRequest) => {
+  port.on('message', (request: TablesRequest) => {
     perform(request)
       .then(() => reply({ done: request }))
       .catch((error: unknown) => reply({ failure: String(error) }));
@@ -43,24 +54,17 @@ try {
 
 async function perform(request: TablesRequest): Promise<void> {
   if (request === 'stop') return server.close();
-  if (data.databaseFile === undefined) return;
+  if (settings.databaseFile === undefined) return;
   await new Promise<void>((resolve, reject) => {
     server.metadataStore.db.saveDatabase((error) => (error ? reject(error) : resolve()));
   });
 }
 
 function reply(message: TablesReply): void {
-  parentPort?.postMessage(message);
+  port.postMessage(message);
 }
 
-function createServer({ certificate, privateKey, port, databaseFile }: TablesThreadData): TableServer {
-  const load = createRequire(import.meta.url);
-  const { default: Configuration } = load('azurite/dist/src/table/TableConfiguration') as {
-    default: new (...settings: unknown[]) => TableConfiguration;
-  };
-  const { default: Server } = load('azurite/dist/src/table/TableServer') as {
-    default: new (configuration: TableConfiguration) => TableServer;
-  };
+function configure({ certificate, privateKey, port, databaseFile }: TablesSettings): TableConfiguration {
   const configuration = new Configuration(
     '127.0.0.1',
     port,
@@ -80,5 +84,5 @@ function createServer({ certificate, privateKey, port, databaseFile }: TablesThr
     databaseFile === undefined,
   );
   configuration.getCert = () => ({ cert: certificate, key: privateKey });
-  return new Server(configuration);
+  return configuration;
 }

@@ -12,8 +12,8 @@ export interface TablesStandIn {
   stop(): Promise<void>;
 }
 
-/** What the thread is started with. */
-export interface TablesThreadData {
+/** What the thread is told first. */
+export interface TablesSettings {
   certificate: string;
   privateKey: string;
   port: number;
@@ -26,23 +26,29 @@ export type TablesReply = { port: number } | { done: TablesRequest } | { failure
 /**
  * Table Storage on loopback: Azurite's table server, with TLS and Entra tokens. It looks at a token's issuer, audience
  * and times, not at its signature. Runs in a thread of its own: loading it takes long enough to hold up everything else.
+ * @param options.tls may be on its way still: loading goes on meanwhile
  * @param options.directory where `tables.json` is kept; absent: in memory
  * @param options.port 0 or absent picks a free one
  * @throws if the port is taken
  */
 export async function startTables(options: {
-  tls: Certificates;
+  tls: Certificates | Promise<Certificates>;
   directory?: string | undefined;
   port?: number | undefined;
 }): Promise<TablesStandIn> {
-  const { tls, directory, port = 0 } = options;
-  const workerData: TablesThreadData = {
+  const { directory, port = 0 } = options;
+  const thread = new Worker(new URL('./tables-thread.ts', import.meta.url), { execArgv: [] });
+  const tls = await Promise.resolve(options.tls).catch(async (error: unknown) => {
+    await thread.terminate();
+    throw error;
+  });
+  const settings: TablesSettings = {
     certificate: tls.certificate,
     privateKey: tls.privateKey,
     port,
     databaseFile: directory && join(directory, 'tables.json'),
   };
-  const thread = new Worker(new URL('./tables-thread.ts', import.meta.url), { workerData, execArgv: [] });
+  thread.postMessage(settings);
   let previous: Promise<void> = Promise.resolve();
   const started = await next();
   if (!('port' in started)) throw new Error('the table server answered before it started');

@@ -1,0 +1,180 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TokenCredential } from '@azure/identity';
+import type { EntraStandIn } from '../entra/index.ts';
+import type { Faults } from '../faults.ts';
+import { createFaults } from '../faults.ts';
+import type { FunctionsHost, LogSink } from '../functions-host/index.ts';
+import { startFunctionsHost } from '../functions-host/index.ts';
+import type { KeyVaultStandIn } from '../key-vault/index.ts';
+import { installLoopbackNames } from '../loopback-names.ts';
+import type { ServiceBusStandIn } from '../service-bus/index.ts';
+import { loopbackNames } from './clouds.ts';
+import { createCredential } from './credential.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { createIdentities, deployer } from './identities.ts';
+import { ensureRootKey } from './root-key.ts';
+import { appSettings } from './settings.ts';
+import type { PlatformPorts, VaultBehaviour } from './stand-ins.ts';
+import { startStandIns } from './stand-ins.ts';
+import type { PlatformVault } from './vaults.ts';
+import { defaultVaults, homeVaultName, vaultOptions } from './vaults.ts';
+
+export type { CloudName } from './clouds.ts';
+export { providerApplication, tenantId } from './identities.ts';
+export type { PlatformPorts, VaultBehaviour } from './stand-ins.ts';
+export type { PlatformVault } from './vaults.ts';
+
+export interface PlatformOptions {
+  /** Vaults that keys can be distributed to; a premium `learn-keyvault` and a standard `standard-keyvault` by default. */
+  vaults?: readonly PlatformVault[];
+  ports?: PlatformPorts;
+  /** Where all but messages is kept for the next start. Absent: nothing is kept. */
+  dataDirectory?: string;
+  faults?: Faults;
+  /** Of the vaults. Tokens, messages and locks keep real time, by which their clients judge them. */
+  now?: () => Date;
+  vaultBehaviour?: VaultBehaviour;
+  /** What `seed` shall make valid; `root` unless given. */
+  rootToken?: string;
+  /** Added to the app's settings, or replacing some. */
+  settings?: Readonly<Record<string, string>>;
+  /** Puts in place what an installation has before its first request. Is waited for. */
+  seed?: (platform: Platform) => Promise<void>;
+}
+
+export interface HostOptions {
+  /** Added to the platform's settings, or replacing some. */
+  settings?: Readonly<Record<string, string>>;
+  /** Names of functions that this host shall not run. */
+  disabledFunctions?: readonly string[];
+  /** Absent or 0: any that is free. */
+  port?: number;
+  log?: LogSink;
+}
+
+export interface Platform {
+  /** App settings by the names they have in Azure, and what the app's process needs to trust and find the platform. */
+  settings: Readonly<Record<string, string>>;
+  rootToken: string;
+  /** Name -> `https://localhost:<port>`, of the vaults that keys can be distributed to. */
+  vaults: ReadonlyMap<string, string>;
+  /** May do everything in those vaults, on the queues and in the tables. */
+  developer: { identityEndpoint: string; identityHeader: string; credential: TokenCredential };
+  /** Speaks for the service's own identity. */
+  serviceCredential: TokenCredential;
+  /** PEM, and the file that holds it. This process trusts it already. */
+  ca: string;
+  caFile: string;
+  /** Fully qualified namespace: `localhost:<port>`. */
+  serviceBus: string;
+  /** Endpoint of the storage account's tables. */
+  tables: string;
+  keyVault: KeyVaultStandIn;
+  broker: ServiceBusStandIn;
+  entra: EntraStandIn;
+  faults: Faults;
+  /** Runs the app as it was last built. Several hosts may run at once. */
+  startHost(options?: HostOptions): Promise<FunctionsHost>;
+  /** Stops the hosts that still run and all stand-ins; with a data directory, after everything was written. */
+  stop(): Promise<void>;
+}
+
+const projectDirectory = fileURLToPath(new URL('../../../', import.meta.url));
+const workerPreload = ['../loopback-names-preload.ts', './worker-preload.ts'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/**
+ * Starts Azure on this machine, as far as Keyfleet needs it: Entra and managed identity, vaults (the service's own with
+ * its root key among them), Service Bus and Table Storage, on loopback alone. From then on this process trusts the
+ * platform's certificates, and knows its names until the platform stops.
+ * @throws if a port is taken; nothing is left running then
+ */
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  await using stack = new AsyncDisposableStack();
+  const { faults = createFaults(), now = () => new Date(), rootToken = 'root' } = options;
+  const identities = createIdentities();
+  const targets = options.vaults ?? defaultVaults;
+  const vaults = vaultOptions(targets, identities);
+  const named = [
+    { name: homeVaultName, cloud: 'AzurePublicCloud' as const },
+    ...targets.map(({ name, cloud = 'AzurePublicCloud' as const }) => ({ name, cloud })),
+  ];
+  stack.defer(installLoopbackNames(loopbackNames(named)));
+  const data = options.dataDirectory === undefined ? undefined : await openDataDirectory(options.dataDirectory);
+  const directory = data?.path ?? (await mkdtemp(join(tmpdir(), 'keyfleet-')));
+  if (!data) stack.defer(() => rm(directory, { recursive: true, force: true }));
+
+  const { ca, caFile, entra, keyVault, broker, tables } = await startStandIns({
+    directory,
+    data,
+    vaults,
+    identities,
+    ports: options.ports ?? {},
+    faults,
+    now,
+    behaviour: options.vaultBehaviour ?? {},
+    stack,
+  });
+  const homeVaultUri = keyVault.vaults.get(homeVaultName)?.uri ?? '';
+  await ensureRootKey({ vaultUri: homeVaultUri, credential: createCredential(entra, deployer) });
+
+  const settings = {
+    ...appSettings({
+      entra,
+      identities,
+      tables,
+      homeVaultUri,
+      keyVaultPort: keyVault.port,
+      serviceBusPort: broker.port,
+      caFile,
+      vaults: named,
+    }),
+    ...options.settings,
+  };
+  const serviceCredential = createCredential(entra, identities.service);
+  const hosts = new Set<FunctionsHost>();
+  stack.defer(async () => {
+    await Promise.all([...hosts].map((host) => host.stop()));
+  });
+
+  const platform: Platform = {
+    settings,
+    rootToken,
+    vaults: new Map(targets.map(({ name }) => [name, keyVault.vaults.get(name)?.url ?? ''])),
+    developer: {
+      identityEndpoint: entra.identityEndpoint,
+      identityHeader: identities.developer.identityHeader,
+      credential: createCredential(entra, identities.developer),
+    },
+    serviceCredential,
+    ca,
+    caFile,
+    serviceBus: `localhost:${broker.port}`,
+    tables,
+    keyVault,
+    broker,
+    entra,
+    faults,
+    async startHost({ settings: changes = {}, disabledFunctions = [], port = 0, log } = {}) {
+      const disabled = disabledFunctions.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true']);
+      const host = await startFunctionsHost({
+        directory: projectDirectory,
+        settings: { ...settings, ...(Object.fromEntries(disabled) as Record<string, string>), ...changes },
+        port,
+        preload: workerPreload,
+        serviceBusCredential: serviceCredential,
+        ...(log && { log }),
+      });
+      hosts.add(host);
+      return host;
+    },
+    stop: () => running.disposeAsync(),
+  };
+  await options.seed?.(platform);
+  const running = stack.move();
+  return platform;
+}
