@@ -3,17 +3,23 @@ import { deserialize, serialize } from 'node:v8';
 import type { Faults } from '../faults.ts';
 import type { VerifyToken } from '../principals.ts';
 import type { AccessPolicyGrant, RoleGrant } from './access.ts';
+import { createBackups, type Backups } from './backups.ts';
 import type { KeyVaultCall } from './calls.ts';
+import type { GenerateMaterial } from './keys/create.ts';
 import { generateMaterial } from './keys/key-material.ts';
+import { createDueRotations } from './keys/rotation.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { createTaskLimit } from './keys/task-limit.ts';
 import { listen, type Listener } from './listener.ts';
 import { createRouter } from './router.ts';
+import { secretRoutes } from './secrets/routes.ts';
 import { createServe } from './serve.ts';
+import { createThrottle, type ThrottleOptions } from './throttle.ts';
 import { createVault, type Vault, type VaultContents, type VaultOptions } from './vault.ts';
 
 export type { AccessPolicyGrant, RoleGrant, VaultAccess } from './access.ts';
 export type { KeyVaultCall } from './calls.ts';
+export type { ThrottleOptions, VaultLimits } from './throttle.ts';
 export type { VaultOptions } from './vault.ts';
 
 export interface KeyVaultOptions {
@@ -33,6 +39,8 @@ export interface KeyVaultOptions {
   recoveryLagMilliseconds?: number;
   /** Lets encrypt, wrapKey and verify work with a disabled key. It is contested whether the service does. */
   disabledKeysStillUsePublicKey?: boolean;
+  /** Limits calls as the service does; absent: no limits. Measured with `now`. */
+  throttle?: ThrottleOptions;
   /** What an earlier {@link KeyVaultStandIn.snapshot} returned; vaults are matched by name. */
   snapshot?: Uint8Array;
 }
@@ -76,21 +84,27 @@ const generationsAtOnce = 2;
 /** Starts vaults on loopback that speak Key Vault's data plane over HTTPS. */
 export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultStandIn> {
   const limit = createTaskLimit(generationsAtOnce);
-  const match = createRouter(keyRoutes((spec) => limit(() => generateMaterial(spec))));
+  const generate: GenerateMaterial = (spec) => limit(() => generateMaterial(spec));
   const calls: KeyVaultCall[] = [];
-  const serve = createServe({ ...options, match, record: (call) => void calls.push(call) });
+  const serve = createServe({
+    ...options,
+    match: createRouter([...keyRoutes(generate), ...secretRoutes()]),
+    prepare: createDueRotations(generate),
+    charge: options.throttle ? createThrottle(options.throttle, options.now) : () => undefined,
+    record: (call) => void calls.push(call),
+  });
   const respond = (vault: Vault) => (request: IncomingMessage, response: ServerResponse) =>
     void serve(vault, request, response).catch(() => request.socket.destroy());
 
+  const stored = options.snapshot ? (deserialize(options.snapshot) as Snapshot) : undefined;
+  const backups = createBackups(stored?.backupKey);
   const environment = {
+    backups,
     now: options.now,
     deletionLagMilliseconds: options.deletionLagMilliseconds ?? defaultLagMilliseconds,
     recoveryLagMilliseconds: options.recoveryLagMilliseconds ?? defaultLagMilliseconds,
     disabledKeysStillUsePublicKey: options.disabledKeysStillUsePublicKey ?? false,
   };
-  const stored = options.snapshot
-    ? (deserialize(options.snapshot) as Map<string, VaultContents>)
-    : new Map<string, VaultContents>();
   const listeners: Listener[] = [];
   const stop = async () => {
     await Promise.all(listeners.map((listener) => listener.stop()));
@@ -103,7 +117,7 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
   const vaults = new Map<string, Vault>();
   const openVault = async (vaultOptions: VaultOptions): Promise<void> => {
     const listener = await open(0);
-    const vault = createVault(vaultOptions, environment, listener.port, stored.get(vaultOptions.name));
+    const vault = createVault(vaultOptions, environment, listener.port, stored?.vaults.get(vaultOptions.name));
     vaults.set(vault.name, vault);
     listener.onRequest(respond(vault));
   };
@@ -132,9 +146,24 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
     ),
     calls,
     control: (vaultName) => controlOf(vaults.get(vaultName), vaultName),
-    snapshot: () => serialize(new Map([...vaults].map(([name, vault]) => [name, { keys: vault.keys.contents() }]))),
+    snapshot: () => snapshotOf(vaults, backups),
     stop,
   };
+}
+
+interface Snapshot {
+  vaults: Map<string, VaultContents>;
+  backupKey?: Buffer;
+}
+
+function snapshotOf(vaults: ReadonlyMap<string, Vault>, backups: Backups): Buffer {
+  const backupKey = backups.privateKey();
+  const contents = [...vaults].map(([name, { keys, secrets }]): [string, VaultContents] => [
+    name,
+    { keys: keys.contents(), secrets: secrets.contents() },
+  ]);
+  const snapshot: Snapshot = { vaults: new Map(contents), ...(backupKey ? { backupKey } : {}) };
+  return serialize(snapshot);
 }
 
 function controlOf(vault: Vault | undefined, vaultName: string): VaultControl {

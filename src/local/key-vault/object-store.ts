@@ -57,6 +57,8 @@ export interface ObjectStoreOptions<Version extends StoredVersion> {
   deletionLagMilliseconds: number;
   recoveryLagMilliseconds: number;
   contents?: StoreContents<Version>;
+  /** Told of every object that got a version, was deleted, recovered, restored, or was in `contents`. */
+  onChange?(object: StoredObject<Version>): void;
 }
 
 /**
@@ -104,6 +106,7 @@ export function createObjectStore<Version extends StoredVersion>(
   const awaitingPurge = new Map<string, Stored>();
 
   const keyOf = (name: string) => name.toUpperCase();
+  const changed = (object: Stored) => options.onChange?.(object);
   const milliseconds = () => options.now().getTime();
 
   const forget = (key: string) => {
@@ -168,6 +171,7 @@ export function createObjectStore<Version extends StoredVersion>(
       deletedNames.add(key);
       awaitingPurge.set(key, object);
     } else liveNames.add(key);
+    changed(object);
   }
 
   const store: ObjectStore<Version> = {
@@ -198,11 +202,13 @@ export function createObjectStore<Version extends StoredVersion>(
       if (existing) {
         existing.versions.set(version.version, version);
         existing.newest = version;
+        changed(existing);
         return existing;
       }
       const object: Stored = { name, versions: new Map([[version.version, version]]), newest: version };
       objects.set(keyOf(name), object);
       liveNames.add(keyOf(name));
+      changed(object);
       return object;
     },
     remove(name) {
@@ -219,6 +225,7 @@ export function createObjectStore<Version extends StoredVersion>(
       liveNames.remove(keyOf(name));
       deletedNames.add(keyOf(name));
       awaitingPurge.set(keyOf(name), object);
+      changed(object);
       return object;
     },
     deleted(name) {
@@ -233,6 +240,7 @@ export function createObjectStore<Version extends StoredVersion>(
       deletedNames.remove(keyOf(name));
       awaitingPurge.delete(keyOf(name));
       liveNames.add(keyOf(name));
+      changed(object);
       return object;
     },
     purge(name) {
@@ -249,6 +257,7 @@ export function createObjectStore<Version extends StoredVersion>(
       }
       objects.set(keyOf(object.name), object);
       liveNames.add(keyOf(object.name));
+      changed(object);
     },
     listLive(from, count) {
       dropExpired();

@@ -7,7 +7,7 @@ import type { KeyVaultCall } from './calls.ts';
 import { forbidden } from './errors.ts';
 import { suffer } from './fault-effects.ts';
 import { answerTo, readBody, writeAnswer, type Answer } from './http-answer.ts';
-import type { OperationRequest } from './operation.ts';
+import type { BudgetGroup, OperationRequest } from './operation.ts';
 import type { RouteMatch } from './router.ts';
 import type { Vault } from './vault.ts';
 
@@ -17,6 +17,10 @@ export interface ServeOptions {
   faults: Faults;
   now: () => Date;
   match(method: string, pathname: string): RouteMatch;
+  /** Brings the vault up to its clock. */
+  prepare(vault: Vault): Promise<void>;
+  /** Charges the call to the vault's budgets. @throws KeyVaultError 429 */
+  charge(request: OperationRequest, budget: BudgetGroup): void;
   record(call: KeyVaultCall): void;
 }
 
@@ -25,7 +29,7 @@ export type Serve = (vault: Vault, request: IncomingMessage, response: ServerRes
 
 /**
  * Every request passes these stages in this order, and is refused at the first that it fails: token, firewall,
- * api-version, route and name, permission, fault, operation.
+ * api-version, route and name, permission, body, fault, budget, operation.
  */
 export function createServe(options: ServeOptions): Serve {
   const authenticate = createAuthentication(options);
@@ -46,7 +50,12 @@ export function createServe(options: ServeOptions): Serve {
     const body = await readBody(request);
     const authority = request.headers.host ?? '';
     const input: OperationRequest = { vault, authority, name, version, query: url.searchParams, body };
-    return suffer(options.faults.take('key-vault', operation.name, name), () => attempt(() => operation.run(input)));
+    const run = async (): Promise<Answer> => {
+      await options.prepare(vault);
+      options.charge(input, operation.budget);
+      return operation.run(input);
+    };
+    return suffer(options.faults.take('key-vault', operation.name, name), () => attempt(run));
   };
 
   return async (vault, request, response) => {

@@ -1,8 +1,11 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { createAccessControl, type AccessControl, type VaultAccess } from './access.ts';
+import type { Backups } from './backups.ts';
 import type { KeyVersion } from './keys/key-version.ts';
-import { keyKind } from './object-kind.ts';
+import { createRotationSchedule, type RotationSchedule } from './keys/rotation-schedule.ts';
+import { keyKind, secretKind } from './object-kind.ts';
 import { createObjectStore, type ObjectStore, type StoreContents } from './object-store.ts';
+import type { SecretVersion } from './secrets/secret-version.ts';
 import { createTokenSessions, type TokenSessions } from './token-sessions.ts';
 
 /** A vault as the control plane makes it. */
@@ -26,11 +29,13 @@ export interface VaultEnvironment {
   deletionLagMilliseconds: number;
   recoveryLagMilliseconds: number;
   disabledKeysStillUsePublicKey: boolean;
+  backups: Backups;
 }
 
 /** Everything in a vault, as plain data. */
 export interface VaultContents {
   keys: StoreContents<KeyVersion>;
+  secrets: StoreContents<SecretVersion>;
 }
 
 /** One vault: its settings and everything in it. */
@@ -52,6 +57,9 @@ export interface Vault {
   /** Client addresses that the firewall lets through; undefined: all. */
   allowedAddresses: readonly string[] | undefined;
   readonly keys: ObjectStore<KeyVersion>;
+  readonly rotations: RotationSchedule;
+  readonly secrets: ObjectStore<SecretVersion>;
+  readonly backups: Backups;
   /** Private keys, parsed on first use. */
   privateKeyOf(version: KeyVersion): KeyObject;
   /** Whether the host (with port, as in a URL) is one of this vault's own. */
@@ -79,6 +87,7 @@ export function createVault(
   }
   const hostname = `${name}.${dnsSuffix}`.toLowerCase();
   const privateKeys = new WeakMap<KeyVersion, KeyObject>();
+  const rotations = createRotationSchedule();
   const common = {
     now,
     purgeProtection,
@@ -98,7 +107,19 @@ export function createVault(
     access: createAccessControl(name, options.access),
     sessions: createTokenSessions(now),
     allowedAddresses: undefined,
-    keys: createObjectStore<KeyVersion>({ kind: keyKind, ...common, ...(contents ? { contents: contents.keys } : {}) }),
+    keys: createObjectStore<KeyVersion>({
+      kind: keyKind,
+      ...common,
+      ...(contents ? { contents: contents.keys } : {}),
+      onChange: (object) => rotations.reschedule(object),
+    }),
+    rotations,
+    secrets: createObjectStore<SecretVersion>({
+      kind: secretKind,
+      ...common,
+      ...(contents ? { contents: contents.secrets } : {}),
+    }),
+    backups: environment.backups,
     privateKeyOf(version) {
       const known = privateKeys.get(version);
       if (known) return known;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { invalidProperty } from '../errors.ts';
 import { attributesSchema, parseBody, tagsOf, tagsSchema, timesOf } from '../fields.ts';
-import { ok, type OperationRequest, type Reply } from '../operation.ts';
+import type { OperationRequest, Reply } from '../operation.ts';
 import { secondsOf } from '../vault.ts';
-import { keyBundle } from './bundle.ts';
+import { keyReply } from './bundle.ts';
 import type { CurveName, KeyMaterial } from './key-material.ts';
 import { keyOpsOf } from './key-ops.ts';
 import { curveOf, keyTagLength, keyTypeOf, refuseRelease, rsaBitsOf } from './key-request.ts';
@@ -37,6 +37,6 @@ export function createCreate(generate: GenerateMaterial): (request: OperationReq
     const material = await generate(spec);
     const properties = { kty, keyOps, ...timesOf(body.attributes), ...tagsOf(body.tags) };
     const version = createKeyVersion(material, properties, secondsOf(vault.now()));
-    return ok(keyBundle(request, vault.keys.add(name, version), version));
+    return keyReply(request, vault.keys.add(name, version), version);
   };
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { badParameter } from '../errors.ts';
 import { attributesSchema, parseBody, tagsOf, tagsSchema, timesOf } from '../fields.ts';
-import { ok, type OperationRequest, type Reply } from '../operation.ts';
+import type { OperationRequest, Reply } from '../operation.ts';
 import { secondsOf, type Vault } from '../vault.ts';
-import { keyBundle } from './bundle.ts';
+import { keyReply } from './bundle.ts';
 import { materialOf, type KeyMaterial } from './key-material.ts';
 import { keyOpsOf } from './key-ops.ts';
 import { jwkSchema, privateKeyFromJwk, type Jwk } from './jwk.ts';
@@ -32,7 +32,7 @@ export function importKey(request: OperationRequest): Reply {
   const material = importedMaterial(vault, jwk.data, kty);
   const properties = { kty, keyOps, ...timesOf(body.attributes), ...tagsOf(body.tags) };
   const version = createKeyVersion(material, properties, secondsOf(vault.now()));
-  return ok(keyBundle(request, vault.keys.add(name, version), version));
+  return keyReply(request, vault.keys.add(name, version), version);
 }
 
 function importedMaterial(vault: Vault, jwk: Jwk, kty: KeyType): KeyMaterial {

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { StoredVersion } from '../object-store.ts';
+import { newVersionId } from '../version-id.ts';
 import type { KeyMaterial, PublicKey } from './key-material.ts';
 
 export type KeyType = 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM';
@@ -17,8 +17,6 @@ export interface KeyVersion extends StoredVersion {
 export const isHsm = (kty: KeyType): boolean => kty.endsWith('-HSM');
 
 export const familyOf = (kty: KeyType): 'RSA' | 'EC' => (kty.startsWith('RSA') ? 'RSA' : 'EC');
-
-export const newVersionId = (): string => randomBytes(16).toString('hex');
 
 /** @param properties what the caller asked for; `atSeconds` becomes both created and updated */
 export function createKeyVersion(

@@ -8,6 +8,7 @@ export interface RotationPolicy {
 }
 
 export interface LifetimeAction {
-  trigger: { timeAfterCreate: string } | { timeBeforeExpiry: string };
+  /** One of the two. */
+  trigger: { timeAfterCreate?: string; timeBeforeExpiry?: string };
   action: { type: 'Rotate' | 'Notify' };
 }

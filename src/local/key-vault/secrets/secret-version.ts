@@ -1,0 +1,6 @@
+import type { StoredVersion } from '../object-store.ts';
+
+export interface SecretVersion extends StoredVersion {
+  value: string;
+  contentType?: string;
+}
