@@ -148,11 +148,9 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   async function finish(): Promise<void> {
     const finished = Promise.all([front.finish(), ...index.serviceBus.map((listener) => listener.stop())]);
     for (const timer of index.timers.values()) timer.stop();
-    // Nothing that waits for a worker which isn't there can finish.
     const grace = new AbortController();
     const drained = Promise.all([finished, invoker.idle()]);
-    const isAlive = supervisor.isAlive();
-    await Promise.race([drained, sleep(isAlive ? drainMilliseconds : 0, undefined, { signal: grace.signal })]);
+    await Promise.race([drained, sleep(drainMilliseconds, undefined, { signal: grace.signal })]);
     grace.abort();
     await supervisor.stop();
     front.close();

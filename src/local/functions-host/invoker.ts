@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LogSink } from './logs.ts';
 import type { RpcInvocationRequest, RpcInvocationResponse } from './rpc.ts';
-import { InvocationFailed } from './worker-process.ts';
+import { InvocationFailed, InvocationLost } from './worker-process.ts';
 
 export interface Invocation extends Pick<RpcInvocationRequest, 'inputData' | 'triggerMetadata' | 'retryContext'> {
   /** Why it runs, for the log. */
@@ -11,7 +11,10 @@ export interface Invocation extends Pick<RpcInvocationRequest, 'inputData' | 'tr
 }
 
 export interface Invoker {
-  /** @throws InvocationFailed when the function threw, ran out of time or lost its worker */
+  /**
+   * @throws InvocationFailed when the function threw, ran out of time or lost its worker
+   * @throws InvocationLost when nobody will ever know
+   */
   invoke(functionName: string, invocation: Invocation): Promise<RpcInvocationResponse>;
   /** Resolves when nothing runs any more. */
   idle(): Promise<void>;
@@ -63,6 +66,7 @@ export function createInvoker({ send, timeoutMilliseconds, onTimeout, log }: Inv
         log({ category, level: 'information', message: executed('Succeeded') });
         return response;
       } catch (error) {
+        if (error instanceof InvocationLost) throw error;
         const detail = error instanceof InvocationFailed ? error.failure.stack : String(error);
         log({ category, level: 'error', message: `${executed('Failed')} ${detail}` });
         throw error;

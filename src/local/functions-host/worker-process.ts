@@ -25,7 +25,7 @@ export interface WorkerProcess {
   onStarted(callback: (outcome: StartOutcome) => void): void;
   /** Called once. */
   onExit(callback: (exit: WorkerExit) => void): void;
-  /** @throws InvocationFailed; the promise stays pending if the process ends in a way that no caller is told about. */
+  /** @throws InvocationFailed, InvocationLost */
   invoke(functionName: string, request: RpcInvocationRequest): Promise<RpcInvocationResponse>;
   /** Runs the appTerminate hooks and waits for them, then ends the process. */
   terminate(graceMilliseconds: number): Promise<void>;
@@ -51,9 +51,14 @@ export class InvocationFailed extends Error {
   }
 }
 
+/** The worker went away in a way that the real host doesn't notice: whoever called waits for good. */
+export class InvocationLost extends Error {
+  override readonly name = 'InvocationLost';
+}
+
 interface PendingInvocation {
   resolve(response: RpcInvocationResponse): void;
-  reject(error: InvocationFailed): void;
+  reject(error: InvocationFailed | InvocationLost): void;
 }
 
 /** The real host notices every end of its worker but these two, and leaves their callers waiting. */
@@ -91,10 +96,8 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   });
   child.on('error', (error) => log({ category: 'Host.Worker', level: 'error', message: error.message }));
   child.on('exit', (code) => {
-    if (!silentExitCodes.includes(code)) {
-      const failure = gone(code);
-      for (const invocation of pending.values()) invocation.reject(failure);
-    }
+    const failure = gone(code);
+    for (const invocation of pending.values()) invocation.reject(failure);
     pending.clear();
     terminated.resolve();
     events.emit('exited', { code });
@@ -138,7 +141,8 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   };
 }
 
-function gone(code: number | null): InvocationFailed {
+function gone(code: number | null): InvocationFailed | InvocationLost {
+  if (silentExitCodes.includes(code)) return new InvocationLost(`The worker process ended with code ${code}.`);
   const message = `The worker process ended (${code === null ? 'killed' : `exit code ${code}`}).`;
   return new InvocationFailed({ message, stack: message });
 }

@@ -1,7 +1,7 @@
 import type { LogSink } from './logs.ts';
 import { createRestartPolicy } from './restart-policy.ts';
 import type { RpcFunctionMetadata, RpcInvocationRequest, RpcInvocationResponse } from './rpc.ts';
-import type { WorkerExit, WorkerProcess } from './worker-process.ts';
+import { InvocationLost, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
 export interface WorkerSupervisorOptions {
   startProcess: () => WorkerProcess;
@@ -16,14 +16,12 @@ export interface WorkerSupervisor {
    * @throws Error when the app refuses to start or crashes too often
    */
   start(): Promise<RpcFunctionMetadata[]>;
-  /** Waits for a worker if there is none. @throws InvocationFailed */
+  /** Waits for a worker if there is none. @throws InvocationFailed, InvocationLost */
   readonly invoke: (functionName: string, request: RpcInvocationRequest) => Promise<RpcInvocationResponse>;
   /** Resolves with the reason when the app refuses to start or crashed too often: the host must stop. */
   readonly givenUp: Promise<string>;
   /** Kills the worker with everything it runs, and starts another at once. */
   readonly replace: () => void;
-  /** False while nothing that was invoked can come to an end. */
-  isAlive(): boolean;
   processId(): number;
   stop(): Promise<void>;
 }
@@ -38,6 +36,7 @@ export function createWorkerSupervisor(options: WorkerSupervisorOptions): Worker
   const first = Promise.withResolvers<RpcFunctionMetadata[]>();
   const givenUp = Promise.withResolvers<string>();
   let ready = Promise.withResolvers<WorkerProcess>();
+  let isReady = false;
   let current: WorkerProcess | undefined;
   let restartTimer: NodeJS.Timeout | undefined;
   let stopping = false;
@@ -46,10 +45,10 @@ export function createWorkerSupervisor(options: WorkerSupervisorOptions): Worker
   function launch(): void {
     const worker = startProcess();
     current = worker;
-    const { resolve } = ready;
     worker.onStarted((outcome) => {
       if ('refused' in outcome) return giveUp(`The app refused to start: ${outcome.refused}`);
-      resolve(worker);
+      isReady = true;
+      ready.resolve(worker);
       first.resolve(outcome.functions);
     });
     worker.onExit(afterExit);
@@ -58,7 +57,9 @@ export function createWorkerSupervisor(options: WorkerSupervisorOptions): Worker
   function afterExit(exit: WorkerExit): void {
     current = undefined;
     if (stopping) return;
-    ready = Promise.withResolvers();
+    // Who waits for a worker that never came up goes on waiting for the next.
+    if (isReady) ready = Promise.withResolvers();
+    isReady = false;
     if (isReplacing) {
       isReplacing = false;
       return launch();
@@ -71,6 +72,12 @@ export function createWorkerSupervisor(options: WorkerSupervisorOptions): Worker
     });
     if (decision.kind === 'restart') restartTimer = setTimeout(launch, decision.delayMilliseconds);
     else if (decision.kind === 'stop-host') giveUp('The worker process crashed too often.');
+    else stayDown();
+  }
+
+  function stayDown(): void {
+    ready.promise.catch(() => undefined);
+    ready.reject(new InvocationLost('There is no worker, and there will be none.'));
   }
 
   function giveUp(reason: string): void {
@@ -94,7 +101,6 @@ export function createWorkerSupervisor(options: WorkerSupervisorOptions): Worker
       isReplacing = current !== undefined;
       current?.kill();
     },
-    isAlive: () => current !== undefined,
     processId: () => current?.processId ?? 0,
     async stop() {
       stopping = true;

@@ -4,8 +4,13 @@ import { BodyIncomplete, createRequestBody, type RequestBody } from './request-b
 import { readRequestHead, type RequestHead, RequestRefused } from './request-head.ts';
 import { frameResponse, type HostResponse, type ResponseFrame } from './response.ts';
 
-/** @throws BodyIncomplete to end the connection without an answer */
+/** @throws BodyIncomplete to end the connection without an answer, NoAnswer to leave it open without one */
 export type RequestHandler = (head: RequestHead, body: RequestBody) => Promise<HostResponse>;
+
+/** The client waits for good. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
 
 export interface ConnectionOptions {
   handle: RequestHandler;
@@ -65,15 +70,15 @@ export function serveConnection(socket: Socket, { handle, bodyLimitBytes, now }:
     try {
       await serve();
     } catch (error) {
+      if (error instanceof NoAnswer) return;
       if (error instanceof RequestRefused) {
         await write(
           { status: error.status, headers: [], closes: true },
           { method: '', version: '1.1', keepsAlive: false },
         );
       } else if (!(error instanceof BodyIncomplete)) throw error;
-    } finally {
-      linger(socket);
     }
+    linger(socket);
   }
 
   return {

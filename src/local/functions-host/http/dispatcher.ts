@@ -1,8 +1,9 @@
 import type { Invoker } from '../invoker.ts';
 import type { RouteTable } from '../routing/route-table.ts';
 import type { RouteValues } from '../routing/template.ts';
-import type { RequestHandler } from './connection.ts';
+import { NoAnswer, type RequestHandler } from './connection.ts';
 import type { HostEndpoints } from './host-endpoints.ts';
+import { InvocationLost } from '../worker-process.ts';
 import { fromRpcResponse, type HttpTrigger, toRpcRequest } from './http-function.ts';
 import type { KeyCheck } from './keys.ts';
 import { BodyIncomplete, BodyTooLarge, type RequestBody } from './request-body.ts';
@@ -59,6 +60,7 @@ export function createDispatcher(options: DispatcherOptions): RequestHandler {
       );
     } catch (error) {
       if (error instanceof BodyIncomplete) throw error;
+      if (error instanceof InvocationLost) throw new NoAnswer();
       return { status: 500, headers: [], closes: error instanceof BodyTooLarge };
     } finally {
       leave();

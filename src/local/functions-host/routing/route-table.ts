@@ -44,7 +44,8 @@ export function createRouteTable<Function extends HttpFunction>(
     const template = [routePrefix, route.route.replace(/^\//, '')].filter(Boolean).join('/');
     const methods = new Set(route.methods.map((method) => method.toUpperCase()));
     const twin = entries.find((one) => one.template === template.toLowerCase() && !one.methods.isDisjointFrom(methods));
-    if (reserved.test(template)) refused.push({ name: route.name, reason: `The route '${template}' is reserved.` });
+    if (reserved.test(route.route))
+      refused.push({ name: route.name, reason: `The route '${route.route}' is reserved.` });
     else if (twin) refused.push({ name: route.name, reason: `'${twin.route.name}' has the same route and methods.` });
     else entries.push({ route, methods, template: template.toLowerCase(), matcher: compileTemplate(template) });
   }

@@ -4,6 +4,7 @@ import type { ServiceBusSettings } from '../configuration/host-json.ts';
 import type { Invoker } from '../invoker.ts';
 import type { LogSink } from '../logs.ts';
 import type { RpcBinding } from '../rpc.ts';
+import { InvocationLost } from '../worker-process.ts';
 import { toMessageData } from './message-data.ts';
 import type { Entity, Listener, ProcessMessage } from './listener.ts';
 import { listenToQueue } from './queue-listener.ts';
@@ -70,7 +71,9 @@ export function createServiceBusFunction(options: ServiceBusOptions): ServiceBus
         inputData: [{ name: bindingName, data }],
         triggerMetadata,
       });
-    } catch {
+    } catch (error) {
+      // Its lock runs out by itself.
+      if (error instanceof InvocationLost) return;
       return settle('Abandoning a message', () => receiver.abandonMessage(message));
     }
     if (autoComplete) await settle('Completing a message', () => receiver.completeMessage(message));

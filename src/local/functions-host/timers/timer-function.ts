@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSettings, type Settings } from '../configuration/settings.ts';
 import type { Invoker } from '../invoker.ts';
 import type { RpcBinding, RpcFunctionMetadata, RpcRetryContext } from '../rpc.ts';
-import { InvocationFailed } from '../worker-process.ts';
+import { InvocationFailed, InvocationLost } from '../worker-process.ts';
 import { retryDelays } from './retry-policy.ts';
 import { formatTimer, type ScheduleStore } from './schedule-status.ts';
 import { isSubMinute, parseSchedule } from './schedule.ts';
@@ -62,6 +62,7 @@ export function createTimerFunction(options: TimerOptions): TimerFunction {
         await invoker.invoke(name, retryContext ? { ...invocation, retryContext } : invocation);
         return;
       } catch (error) {
+        if (error instanceof InvocationLost) throw error;
         const delay = delays.next();
         if (delay.done === true || stopping.signal.aborted) return;
         exception = { message: describe(error) };
