@@ -45,8 +45,7 @@ export async function callRoute<Context>(
   context: Context,
 ): Promise<BuiltinReply> {
   if (operation === 'patch' || route[operation] === undefined) throw unsupportedOperation();
-  const sent = new Map([...raw].filter(([name]) => !parameters.has(name)));
-  const fields = convertFields(route.fields, sent);
+  const fields = convertFields(route.fields, raw);
   const reply = await callHandler(route, operation, { ...context, parameters: Object.fromEntries(parameters), fields });
   if (!hasContent(reply)) return reply;
   return { ...reply, warnings: [...(reply.warnings ?? []), ...fieldWarnings(route.fields, raw, parameters)] };

@@ -15,7 +15,7 @@ const secondsPerUnit = new Map([
  */
 export function parseDuration(sent: string | number): number | undefined {
   if (typeof sent === 'number') return Number.isSafeInteger(sent) ? sent : undefined;
-  const [, sign = '', text = ''] = /^([+-]?)(.*)$/s.exec(sent.trim()) ?? [];
+  const [, sign = '', text = ''] = /^([+-]?)(.*)$/.exec(sent.trim()) ?? [];
   const factor = sign === '-' ? -1 : 1;
   if (/^\d+$/.test(text)) return asSafeInteger(factor * Number(text));
   if (!/^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h|d))+$/.test(text)) return undefined;

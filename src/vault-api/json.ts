@@ -40,13 +40,20 @@ function parse(text: string): unknown {
   }
 }
 
-/** Deepest nesting of brackets outside strings; right for every text that is JSON. */
+/**
+ * Deepest nesting of brackets outside strings; right for every text that is JSON. A loop, because a pattern would take
+ * quadratic time on strings that never end.
+ */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
-    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
-    else if (token === ']' || token === '}') depth--;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (character === '"') inString = !inString;
+    else if (inString) index += character === '\\' ? 1 : 0;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth--;
   }
   return deepest;
 }

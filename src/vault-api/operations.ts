@@ -6,15 +6,13 @@ import type { Operation } from './protocol.ts';
 export type RequestedOperation = Operation | 'help';
 
 /**
- * @param query `list` and `help` are taken out of it when they chose the operation
+ * @param query `list` is taken out of it when it chose the operation
  * @throws KeyfleetError 405 for a verb that Vault doesn't know, 400 for a bad `list`
  */
 export function operationOf(method: string, query: Map<string, string>): RequestedOperation {
   const operation = operationOfVerb(method, query);
   // On any verb, as in Vault: asking for help must never write or delete.
-  if (operation !== 'help' && (query.get('help') ?? '') === '') return operation;
-  query.delete('help');
-  return 'help';
+  return (query.get('help') ?? '') === '' ? operation : 'help';
 }
 
 function operationOfVerb(method: string, query: Map<string, string>): RequestedOperation {

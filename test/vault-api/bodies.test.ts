@@ -156,6 +156,21 @@ describe('refused bodies', () => {
   });
 });
 
+test.each<[string, string]>([
+  ['a string that never ends', '"' + '\\"'.repeat(500_000)],
+  ['quotes', '"'.repeat(1_000_001)],
+  ['backslashes', '"' + '\\'.repeat(1_000_000)],
+  ['white space', ' '.repeat(1_000_000) + 'x'],
+  ['digits', '{"period":"' + '1'.repeat(1_000_000) + '"}'],
+  ['units', '{"period":"' + '1m'.repeat(500_000) + 'x"}'],
+  ['commas', '{"labels":"' + ','.repeat(1_000_000) + '"}'],
+])('a megabyte of %s is refused in no time', async (_what, body) => {
+  const started = performance.now();
+  const answer = await harness.call('PUT', '/v1/keymgmt/echo/a', { body });
+  expect(answer.status).toBe(400);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
 describe('patches', () => {
   test.each([
     [undefined, 400, 'PATCH requires Content-Type of application/merge-patch+json'],

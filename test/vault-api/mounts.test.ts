@@ -117,6 +117,7 @@ describe('reading mounts', () => {
     );
     const [real, none] = await Promise.all(answers);
     expect(real?.status).toBe(403);
+    expect(real?.json.errors).toEqual([expect.stringContaining('preflight capability check returned 403')]);
     expect(real?.body?.replace('keymgmt', 'nope')).toBe(none?.body);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createHarness, type Harness, sampleMount } from './support/harness.ts';
+import { createHarness, type Harness, plainToken, sampleMount } from './support/harness.ts';
 import { createMemoryMountStore } from './support/memory-stores.ts';
 import { createSampleEngine, type SampleEngine } from './support/sample-engine.ts';
 
@@ -200,7 +200,8 @@ describe('help', () => {
     expect((await harness.call('GET', '/v1/keymgmt/key/a?help=')).json.data).toEqual({ name: 'a' });
   });
 
-  test('needs a token, and a path', async () => {
+  test('needs a token, whatever its policies, and a path', async () => {
+    expect((await harness.call('GET', '/v1/keymgmt/key/a?help=1', { token: plainToken })).status).toBe(200);
     expect((await harness.call('GET', '/v1/keymgmt/key/a?help=1', { token: null })).status).toBe(403);
     expect((await harness.call('GET', '/v1/keymgmt/nope?help=1')).json).toEqual(unsupportedPath);
   });
