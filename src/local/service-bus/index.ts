@@ -6,110 +6,104 @@ import rhea from 'rhea';
 import type { Faults } from '../faults.ts';
 import type { VerifyToken } from '../principals.ts';
 import { serveConnection } from './amqp/connection.ts';
-import { createDispatcher } from './amqp/dispatcher.ts';
-import { createEntities } from './amqp/entities.ts';
-import type { Authorize } from './amqp/rights.ts';
-import { abandonConnection } from './amqp/rhea-internals.ts';
+import { abandonConnection, limitFrames } from './amqp/rhea-internals.ts';
 import type { BrokerConnection } from './amqp/rhea-internals.ts';
-import type { WireMessage } from './amqp/wire-message.ts';
-import { queueSettings } from './engine/options.ts';
-import type { QueueOptions } from './engine/options.ts';
-import { createQueue } from './engine/queue.ts';
-import type { Queue, QueueCounts } from './engine/queue.ts';
-import { inspect } from './inspection.ts';
+import type { Authorize } from './amqp/rights.ts';
+import type { QueueOptions, TopicOptions } from './engine/options.ts';
 import type { QueueInspection } from './inspection.ts';
+import { createNamespace } from './namespace.ts';
 
 export type { Authorize, Right } from './amqp/rights.ts';
-export type { QueueOptions } from './engine/options.ts';
+export type { CorrelationFilter, QueueOptions, SubscriptionOptions, TopicOptions } from './engine/options.ts';
 export type { InspectedMessage, QueueInspection } from './inspection.ts';
-export type { QueueCounts };
 
 export interface ServiceBusOptions {
   queues: readonly QueueOptions[];
+  topics?: readonly TopicOptions[];
   /** PEM. */
   tls: { key: string; cert: string };
+  /** Asked for the audience `https://servicebus.azure.net`, and with a slash at its end if the first doesn't fit. */
   verify: VerifyToken;
   authorize: Authorize;
+  /**
+   * Operations: `send`, `deliver`, `complete`, `abandon`, `defer`, `deadLetter`, `renewLock`, `renewSessionLock`,
+   * `acceptSession`, `schedule`, `cancelScheduled`, `updateDisposition`; the name is that of the queue, of the topic, of
+   * `topic/Subscriptions/subscription`, or of one of these with `/$DeadLetterQueue`.
+   */
   faults: Faults;
   now: () => Date;
   /** Absent or 0: a free one. */
   port?: number;
+  /** After how long a link that nothing is sent on is detached; 600 unless given. */
+  linkIdleTimeoutSeconds?: number;
 }
 
 export interface ServiceBusStandIn {
   port: number;
-  /** @throws RangeError if there is no such queue */
+  /** @param name of a queue, or `topic/Subscriptions/subscription`. @throws RangeError if there is no such queue */
   queue(name: string): QueueInspection;
   /** Breaks all connections. Messages are kept in memory alone and are gone with the stand-in. */
   stop(): Promise<void>;
 }
 
+const maxFrameBytes = 65_536;
+const openWithinMilliseconds = 60_000;
+
 /** Starts a Service Bus namespace on loopback: AMQP 1.0 over TLS, as `@azure/service-bus` speaks it. */
 export async function startServiceBus(options: ServiceBusOptions): Promise<ServiceBusStandIn> {
-  const { now } = options;
-  const entities = createEntities();
-  const queues = new Map<string, Queue<WireMessage>>();
-  const dispatchers: { stop(): void }[] = [];
-
-  function addQueue(path: string, securedPath: string, queue: Queue<WireMessage>, sendable: boolean): void {
-    const dispatcher = createDispatcher(queue, now);
-    dispatchers.push(dispatcher);
-    entities.add({ kind: 'queue', path, securedPath, queue, dispatcher, sendable });
-    if (queue.deadLetters !== undefined) addQueue(`${path}/$DeadLetterQueue`, securedPath, queue.deadLetters, false);
-  }
-
-  for (const queueOptions of options.queues) {
-    const queue = createQueue<WireMessage>(queueSettings(queueOptions), now);
-    queues.set(queueOptions.name, queue);
-    addQueue(queueOptions.name, queueOptions.name, queue, true);
-  }
-
+  const { verify, authorize, faults, now, linkIdleTimeoutSeconds = 600 } = options;
+  const namespace = createNamespace({ queues: options.queues, topics: options.topics ?? [], now });
   const container = rhea.create_container({ id: 'service-bus' });
   const sockets = new Set<TLSSocket>();
-  const server = createServer({ key: options.tls.key, cert: options.tls.cert }, (socket) => {
-    sockets.add(socket);
+
+  function accept(socket: TLSSocket): void {
     const connection = container.create_connection({
-      container_id: 'service-bus',
+      container_id: container.id,
       idle_time_out: 120_000,
-      max_frame_size: 65_536,
+      max_frame_size: maxFrameBytes,
       channel_max: 4999,
       tcp_no_delay: true,
       sender_options: { treat_modified_as_released: false, autosettle: false },
       receiver_options: { autoaccept: false },
     } as never) as BrokerConnection;
+    const breakOff = () => socket.destroy();
+    sockets.add(socket);
+    socket.setTimeout(openWithinMilliseconds, breakOff);
     connection.accept(socket);
+    limitFrames(connection, maxFrameBytes);
     socket.on('close', () => {
       sockets.delete(socket);
       abandonConnection(connection);
     });
-    const abandon = () => socket.destroy();
-    connection.on('protocol_error', abandon);
-    connection.on('error', abandon);
+    // From here on rhea watches for idleness itself.
+    connection.on('connection_open', () => socket.setTimeout(0));
+    // Bytes that are no AMQP cost their sender the connection, and nobody else anything.
+    connection.on('protocol_error', breakOff);
+    connection.on('error', breakOff);
     connection.on('connection_error', () => undefined);
     connection.on('disconnected', () => undefined);
     serveConnection(connection, {
-      entities,
-      verify: options.verify,
-      authorize: options.authorize,
-      faults: options.faults,
+      entities: namespace.entities,
+      verify,
+      authorize,
+      faults,
       now,
+      linkIdleTimeoutSeconds,
     });
-  });
+  }
+
+  const server = createServer({ key: options.tls.key, cert: options.tls.cert }, accept);
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
 
   return {
     port: (server.address() as AddressInfo).port,
-    queue(name) {
-      const queue = queues.get(name);
-      if (queue === undefined) throw new RangeError(`There is no queue '${name}'.`);
-      return inspect(queue);
-    },
+    queue: (name) => namespace.inspect(name),
     async stop() {
       const closed = once(server, 'close');
       server.close();
       for (const socket of sockets) socket.destroy();
-      for (const dispatcher of dispatchers) dispatcher.stop();
+      namespace.stop();
       await closed;
     },
   };

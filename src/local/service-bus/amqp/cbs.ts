@@ -4,18 +4,19 @@ import { TokenRejected } from '../../principals.ts';
 import type { Claims } from './claims.ts';
 import { decodeError } from './conditions.ts';
 import { breakConnection } from './faulty.ts';
-import type { Reply, ReplyLink } from './reply-link.ts';
+import type { ReplyLinks } from './reply-link.ts';
 import { accepted, prepareAttach, rejected, settle } from './rhea-internals.ts';
 
 export interface CbsOptions {
   claims: Claims;
-  replyLink: (name: string) => ReplyLink | undefined;
-  maxMessageSizeBytes: number;
+  replies: ReplyLinks;
 }
+
+const maxTokenBytes = 64 * 1024;
 
 /** The link on which a client presents tokens (claims-based security). */
 export function openCbsLink(receiver: Receiver, options: CbsOptions): void {
-  prepareAttach(receiver, { maxMessageSizeBytes: options.maxMessageSizeBytes });
+  prepareAttach(receiver, { maxMessageSizeBytes: maxTokenBytes });
   receiver.on('message', ({ message, delivery }: EventContext) => {
     if (delivery === undefined) return;
     const request = decodeRequest(message as unknown as Buffer);
@@ -29,7 +30,7 @@ export function openCbsLink(receiver: Receiver, options: CbsOptions): void {
 
   async function answer(request: Request): Promise<void> {
     const [code, description] = await putToken(request);
-    const reply: Reply = {
+    options.replies.send(request['reply_to'], {
       correlation_id: request['message_id'],
       application_properties: {
         'status-code': rhea.types.wrap_int(code),
@@ -37,8 +38,7 @@ export function openCbsLink(receiver: Receiver, options: CbsOptions): void {
         ...(code === 401 && { 'error-condition': rhea.types.wrap_symbol('amqp:unauthorized-access') }),
       },
       body: '',
-    };
-    options.replyLink(String(request['reply_to']))?.send(reply);
+    });
   }
 
   async function putToken(request: Request): Promise<[number, string]> {
@@ -46,7 +46,11 @@ export function openCbsLink(receiver: Receiver, options: CbsOptions): void {
     const token: unknown = request['body'];
     if (operation !== 'put-token') return [400, `The operation '${String(operation)}' is not supported.`];
     if (typeof name !== 'string' || typeof token !== 'string') return [400, 'A put-token needs a name and a token.'];
-    if (type !== 'jwt') return [400, `Tokens of type '${String(type)}' are not accepted.`];
+    if (type !== 'jwt')
+      return [
+        401,
+        'LocalAuthDisabled: authorization failed because SAS authentication has been disabled for the namespace.',
+      ];
     try {
       await options.claims.put(name, token);
       return [202, 'Accepted'];

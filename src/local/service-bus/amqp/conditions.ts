@@ -15,7 +15,6 @@ const byCode: Record<RefusalCode, { condition: string; statusCode: number }> = {
   'session-lock-lost': { condition: 'com.microsoft:session-lock-lost', statusCode: 410 },
   'session-cannot-be-locked': { condition: 'com.microsoft:session-cannot-be-locked', statusCode: 410 },
   'message-not-found': { condition: 'com.microsoft:message-not-found', statusCode: 404 },
-  'message-size-exceeded': { condition: 'amqp:link:message-size-exceeded', statusCode: 403 },
   'argument-error': { condition: 'com.microsoft:argument-error', statusCode: 400 },
   'not-allowed': { condition: 'amqp:not-allowed', statusCode: 400 },
 };
@@ -37,6 +36,37 @@ export const decodeError: AmqpRefusal = {
   condition: 'amqp:decode-error',
   description: 'The message is not a valid AMQP message.',
   statusCode: 400,
+};
+
+export const messageTooLarge = (deliveryId: number, sizeBytes: number, limitBytes: number): AmqpRefusal => ({
+  condition: 'amqp:link:message-size-exceeded',
+  description: `The received message (delivery-id:${deliveryId}, size:${sizeBytes} bytes) exceeds the limit (${limitBytes} bytes) currently allowed on the link.`,
+  statusCode: 403,
+});
+
+export const noSessionInTime: AmqpRefusal = {
+  condition: 'com.microsoft:timeout',
+  description:
+    'The operation did not complete within the allotted timeout: there was no session with messages to accept.',
+  statusCode: 408,
+};
+
+export const notAllowed = (description: string): AmqpRefusal => ({
+  condition: 'amqp:not-allowed',
+  description,
+  statusCode: 400,
+});
+
+export const transactionsNotSupported: AmqpRefusal = {
+  condition: 'amqp:not-implemented',
+  description: 'Transactions are not supported.',
+  statusCode: 501,
+};
+
+export const idleTimeout: AmqpRefusal = {
+  condition: 'amqp:link:detach-forced',
+  description: 'The link was detached because it has not been used for longer than the idle timeout.',
+  statusCode: 500,
 };
 
 export const internalError: AmqpRefusal = {

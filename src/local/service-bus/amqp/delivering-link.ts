@@ -7,6 +7,7 @@ import { faultRefusal, internalError } from './conditions.ts';
 import type { Consumer, Dispatcher } from './dispatcher.ts';
 import { breakConnection } from './faulty.ts';
 import { deliveryTag } from './lock-token.ts';
+import type { OpenLink } from './open-links.ts';
 import { freeCredit } from './rhea-internals.ts';
 import { settleOnDisposition } from './settlements.ts';
 import { encodeMessage } from './wire-message.ts';
@@ -20,13 +21,11 @@ export interface DeliveringLinkOptions {
   session: SessionLock | undefined;
 }
 
-export interface DeliveringLink {
-  /** Takes no more messages. What was delivered stays locked, except under a session's lock, which ends here. */
-  close(): void;
-}
-
-/** A link, attached already, on which a client receives the messages of a queue or of one of its sessions. */
-export function startDelivering(sender: Sender, options: DeliveringLinkOptions): DeliveringLink {
+/**
+ * A link, attached already, on which a client receives the messages of a queue or of one of its sessions. When it closes,
+ * what was delivered stays locked, except under a session's lock, which ends with the link.
+ */
+export function startDelivering(sender: Sender, options: DeliveringLinkOptions): OpenLink {
   const { queue, dispatcher, faults, session } = options;
   const mode: ReceiveMode = sender.snd_settle_mode === 1 ? 'receive-and-delete' : 'peek-lock';
   /** Taken from the queue, but not sent before its time or before there is credit again. */

@@ -1,5 +1,6 @@
 import type { SessionLock } from '../engine/message.ts';
 import type { Queue } from '../engine/queue.ts';
+import { createAlarm } from './alarm.ts';
 import type { WireMessage } from './wire-message.ts';
 
 /** A link that messages of a queue can be delivered to. */
@@ -29,16 +30,13 @@ export interface Dispatcher {
   stop(): void;
 }
 
-/** A jump of an injected clock is noticed after this long. */
-const longestSleepMilliseconds = 1000;
-
 /** Brings the messages of one queue to its links, evenly, and wakes the queue when something falls due. */
 export function createDispatcher(queue: Queue<WireMessage>, now: () => Date): Dispatcher {
   const consumers = new Set<Consumer>();
   const waiters = new Set<SessionWaiter>();
+  const alarm = createAlarm({ nextDeadline: () => queue.nextDeadline(), now, ring: dispatch });
   let woken = false;
   let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
 
   function wake(): void {
     if (woken || stopped) return;
@@ -49,6 +47,7 @@ export function createDispatcher(queue: Queue<WireMessage>, now: () => Date): Di
   function dispatch(): void {
     woken = false;
     if (stopped) return;
+    queue.advance();
     for (const waiter of waiters) {
       if (!queue.hasWaitingSession()) break;
       waiters.delete(waiter);
@@ -57,14 +56,14 @@ export function createDispatcher(queue: Queue<WireMessage>, now: () => Date): Di
     if (queue.settings.requiresSession) for (const consumer of consumers) feed(consumer);
     else shareOut();
     for (const consumer of consumers) consumer.idle();
-    sleep();
+    alarm.set();
   }
 
   function feed(consumer: Consumer): void {
     while (consumer.canTake() && queue.hasReady(consumer.session)) consumer.take();
   }
 
-  /** One message each in turn; whoever got one goes to the end of the line. */
+  /** One message each in turn; whoever was asked goes to the end of the line. */
   function shareOut(): void {
     let passedOver = 0;
     while (passedOver < consumers.size && queue.hasReady(undefined)) {
@@ -79,18 +78,6 @@ export function createDispatcher(queue: Queue<WireMessage>, now: () => Date): Di
     }
   }
 
-  function sleep(): void {
-    clearTimeout(timer);
-    const deadline = queue.nextDeadline();
-    if (deadline === undefined) return;
-    const milliseconds = Math.min(Math.max(deadline - now().getTime(), 1), longestSleepMilliseconds);
-    timer = setTimeout(() => {
-      queue.advance();
-      wake();
-    }, milliseconds);
-    timer.unref();
-  }
-
   queue.whenChanged(wake);
   return {
     wake,
@@ -103,7 +90,7 @@ export function createDispatcher(queue: Queue<WireMessage>, now: () => Date): Di
     removeWaiter: (waiter) => void waiters.delete(waiter),
     stop() {
       stopped = true;
-      clearTimeout(timer);
+      alarm.stop();
     },
   };
 }

@@ -28,6 +28,15 @@ export function createEntities(): Entities {
   };
 }
 
+export const cbsPath = '$cbs';
+
+const managementSuffix = '/$management';
+
+/** The path of the entity whose management address `path` is, if it is one. */
+export function managementTarget(path: string): string | undefined {
+  return path.endsWith(managementSuffix) ? path.slice(0, -managementSuffix.length) : undefined;
+}
+
 /** `/Q/$Management` and `q/$management` are one place. */
 export function normalPath(path: string): string {
   return path.toLowerCase().split('/').filter(Boolean).join('/');

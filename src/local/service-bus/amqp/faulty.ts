@@ -7,16 +7,13 @@ import { socketOf } from './rhea-internals.ts';
 export interface Exchange<Result> {
   connection: Connection;
   fault: Fault | undefined;
-  /** Does what was asked for. Its own refusal is answered like any result. */
-  effect: () => Result;
+  /** Does what was asked for; `again` when a fault makes it happen twice. Its own refusal is answered like any result. */
+  effect: (again: boolean) => Result;
   answer: (result: Result) => void;
   refuse: (refusal: AmqpRefusal) => void;
 }
 
-/**
- * One operation with the fault that it must suffer, if any. `twice` has the effect twice here; where a second effect would
- * be something else (a doubled message), the caller deals with it in `effect`.
- */
+/** One operation with the fault that it must suffer, if any. */
 export function exchange<Result>({ connection, fault, effect, answer, refuse }: Exchange<Result>): void {
   switch (fault?.kind) {
     case 'refuse':
@@ -27,21 +24,26 @@ export function exchange<Result>({ connection, fault, effect, answer, refuse }: 
       breakConnection(connection);
       return;
     case 'fail-after-effect':
-      effect();
+      effect(false);
       refuse(internalError);
       return;
     case 'drop-reply':
-      effect();
+      effect(false);
       breakConnection(connection);
       return;
     case 'delay': {
-      const result = effect();
+      const result = effect(false);
       setTimeout(() => answer(result), fault.milliseconds).unref();
       return;
     }
-    case 'twice':
+    case 'twice': {
+      const result = effect(false);
+      effect(true);
+      answer(result);
+      return;
+    }
     case undefined:
-      answer(effect());
+      answer(effect(false));
   }
 }
 

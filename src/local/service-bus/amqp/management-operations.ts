@@ -19,7 +19,14 @@ export interface ManagementOperation {
   /** How tests name the operation when they ask for a fault; absent: it can't suffer one. */
   faultName?: string;
   /** @throws Refusal */
-  run(entity: Entity, request: Record<string, unknown>): ManagementResult;
+  run(call: ManagementCall): ManagementResult;
+}
+
+export interface ManagementCall {
+  entity: Entity;
+  request: Record<string, unknown>;
+  /** The lock that the caller holds on the session. @throws Refusal `session-lock-lost` */
+  sessionLock: (queue: Queue<WireMessage>, sessionId: string) => SessionLock;
 }
 
 const { types } = rhea;
@@ -32,7 +39,7 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   'com.microsoft:renew-lock': {
     right: 'listen',
     faultName: 'renewLock',
-    run(entity, request) {
+    run({ entity, request }) {
       const queue = queueOf(entity);
       const expirations = lockTokens(request).map((token) => queue.renewLock(token));
       return ok({ expirations: types.wrap_array(expirations, timestampCode, undefined) });
@@ -41,14 +48,14 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   'com.microsoft:renew-session-lock': {
     right: 'listen',
     faultName: 'renewSessionLock',
-    run(entity, request) {
+    run({ entity, request, sessionLock }) {
       const queue = queueOf(entity);
-      return ok({ expiration: new Date(queue.renewSessionLock(queue.sessionLock(text(request, 'session-id')))) });
+      return ok({ expiration: new Date(queue.renewSessionLock(sessionLock(queue, text(request, 'session-id')))) });
     },
   },
   'com.microsoft:peek-message': {
     right: 'listen',
-    run(entity, request) {
+    run({ entity, request }) {
       const messages = queueOf(entity).peek({
         fromSequenceNumber: sequenceNumber(request['from-sequence-number']),
         count: count(request, 'message-count'),
@@ -62,7 +69,7 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   'com.microsoft:schedule-message': {
     right: 'send',
     faultName: 'schedule',
-    run(entity, request) {
+    run({ entity, request }) {
       const destination = entity.kind === 'queue' ? entity.queue : entity.topic;
       const scheduled = list(request, 'messages').map((entry) => {
         const wire = wireMessage(entry['message']);
@@ -80,7 +87,7 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   'com.microsoft:cancel-scheduled-message': {
     right: 'send',
     faultName: 'cancelScheduled',
-    run(entity, request) {
+    run({ entity, request }) {
       const destination = entity.kind === 'queue' ? entity.queue : entity.topic;
       destination.cancelScheduled(sequenceNumbers(request));
       return ok();
@@ -88,12 +95,13 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   },
   'com.microsoft:receive-by-sequence-number': {
     right: 'listen',
-    run(entity, request) {
+    run(call) {
+      const { entity, request } = call;
       const queue = queueOf(entity);
       const messages = queue.receiveDeferred({
         sequenceNumbers: sequenceNumbers(request),
         mode: request['receiver-settle-mode'] === 0 ? 'receive-and-delete' : 'peek-lock',
-        session: sessionLock(queue, request),
+        session: heldSession(call, queue),
       });
       return ok({ messages: messages.map(receivedEntry) });
     },
@@ -101,26 +109,27 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   'com.microsoft:update-disposition': {
     right: 'listen',
     faultName: 'updateDisposition',
-    run(entity, request) {
+    run(call) {
+      const { entity, request } = call;
       const queue = queueOf(entity);
       const settlement = requestedSettlement(request);
-      const session = sessionLock(queue, request);
+      const session = heldSession(call, queue);
       for (const token of lockTokens(request)) queue.settle(token, settlement, session);
       return ok();
     },
   },
   'com.microsoft:get-session-state': {
     right: 'listen',
-    run: (entity, request) =>
+    run: ({ entity, request }) =>
       ok({ 'session-state': queueOf(entity).sessionState(text(request, 'session-id')) ?? null }),
   },
   'com.microsoft:set-session-state': {
     right: 'listen',
-    run(entity, request) {
+    run({ entity, request, sessionLock }) {
       const queue = queueOf(entity);
       const state = request['session-state'];
       queue.setSessionState(
-        queue.sessionLock(text(request, 'session-id')),
+        sessionLock(queue, text(request, 'session-id')),
         Buffer.isBuffer(state) ? Buffer.from(state) : undefined,
       );
       return ok();
@@ -128,7 +137,7 @@ export const managementOperations: Readonly<Record<string, ManagementOperation>>
   },
   'com.microsoft:get-message-sessions': {
     right: 'listen',
-    run(entity, request) {
+    run({ entity, request }) {
       const since = request['last-updated-time'];
       const skip = count(request, 'skip');
       const ids = queueOf(entity)
@@ -154,8 +163,8 @@ function receivedEntry(message: QueuedMessage<WireMessage>): Record<string, unkn
   };
 }
 
-function sessionLock(queue: Queue<WireMessage>, request: Record<string, unknown>): SessionLock | undefined {
-  return queue.settings.requiresSession ? queue.sessionLock(text(request, 'session-id')) : undefined;
+function heldSession(call: ManagementCall, queue: Queue<WireMessage>): SessionLock | undefined {
+  return queue.settings.requiresSession ? call.sessionLock(queue, text(call.request, 'session-id')) : undefined;
 }
 
 function requestedSettlement(request: Record<string, unknown>): Settlement {

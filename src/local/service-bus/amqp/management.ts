@@ -1,6 +1,7 @@
 import rhea from 'rhea';
 import type { EventContext, Receiver } from 'rhea';
 import type { Faults } from '../../faults.ts';
+import type { Queue } from '../engine/queue.ts';
 import { decodeRequest } from './cbs.ts';
 import type { Request } from './cbs.ts';
 import { amqpRefusal, decodeError } from './conditions.ts';
@@ -10,13 +11,17 @@ import type { Entity } from './entities.ts';
 import { exchange } from './faulty.ts';
 import { managementOperations } from './management-operations.ts';
 import type { ManagementResult } from './management-operations.ts';
-import type { ReplyLink } from './reply-link.ts';
+import type { OpenLink, OpenLinks } from './open-links.ts';
+import type { ReplyLinks } from './reply-link.ts';
 import { accepted, prepareAttach, rejected, settle } from './rhea-internals.ts';
+import type { WireMessage } from './wire-message.ts';
 
 export interface ManagementLinkOptions {
   entity: Entity;
   faults: Faults;
-  replyLink: (name: string) => ReplyLink | undefined;
+  replies: ReplyLinks;
+  links: OpenLinks;
+  now: () => Date;
   /** Why the client may not do what needs `right`, if it may not. */
   refusal: (right: Right) => AmqpRefusal | undefined;
 }
@@ -24,10 +29,12 @@ export interface ManagementLinkOptions {
 const maxRequestBytes = 1024 * 1024;
 
 /** The link on which a client sends an entity's management requests. */
-export function openManagementLink(receiver: Receiver, options: ManagementLinkOptions): void {
+export function openManagementLink(receiver: Receiver, options: ManagementLinkOptions): OpenLink {
+  let lastUsedAt = options.now().getTime();
   prepareAttach(receiver, { maxMessageSizeBytes: maxRequestBytes });
   receiver.on('message', ({ message, delivery }: EventContext) => {
     if (delivery === undefined) return;
+    lastUsedAt = options.now().getTime();
     const request = decodeRequest(message as unknown as Buffer);
     if (request === undefined) {
       settle(delivery, rejected(decodeError.condition, decodeError.description));
@@ -52,6 +59,9 @@ export function openManagementLink(receiver: Receiver, options: ManagementLinkOp
       });
       return;
     }
+    const linkName = properties['associated-link-name'];
+    const sessionLock = (queue: Queue<WireMessage>, sessionId: string) =>
+      typeof linkName === 'string' ? options.links.sessionLockOf(linkName, sessionId) : queue.sessionLock(sessionId);
     const refusal = options.refusal(operation.right);
     if (refusal !== undefined) {
       answer(refusal);
@@ -63,7 +73,7 @@ export function openManagementLink(receiver: Receiver, options: ManagementLinkOp
         operation.faultName === undefined ? undefined : faults.take('service-bus', operation.faultName, settings.name),
       effect() {
         try {
-          return operation.run(entity, (request['body'] ?? {}) as Record<string, unknown>);
+          return operation.run({ entity, request: (request['body'] ?? {}) as Record<string, unknown>, sessionLock });
         } catch (error) {
           return amqpRefusal(error);
         }
@@ -73,8 +83,10 @@ export function openManagementLink(receiver: Receiver, options: ManagementLinkOp
     });
   }
 
+  return { lastUsedAt: () => lastUsedAt };
+
   function reply(request: Request, result: ManagementResult | AmqpRefusal): void {
-    options.replyLink(String(request['reply_to']))?.send({
+    options.replies.send(request['reply_to'], {
       correlation_id: request['message_id'],
       application_properties: {
         statusCode: rhea.types.wrap_int(result.statusCode),

@@ -8,25 +8,41 @@ export interface Reply {
   body: unknown;
 }
 
-export interface ReplyLink {
-  send(reply: Reply): void;
+export interface ReplyLinks {
+  open(sender: Sender): void;
+  close(sender: Sender | undefined): void;
+  /** @param name what the request gave as `reply_to`: the link's name or the address of its target */
+  send(name: unknown, reply: Reply): void;
 }
 
-/** The link on which a client receives answers. What it has no credit for waits until it has. */
-export function openReplyLink(sender: Sender): ReplyLink {
-  const waiting: Reply[] = [];
-  prepareAttach(sender, {});
+/** The links of one connection on which the client receives answers. What there is no credit for waits until there is. */
+export function createReplyLinks(): ReplyLinks {
+  const waitingBySender = new Map<Sender, Reply[]>();
 
-  function flush(): void {
+  function flush(sender: Sender): void {
+    const waiting = waitingBySender.get(sender) ?? [];
     while (waiting.length > 0 && freeCredit(sender) > 0) sender.send(waiting.shift() as never);
   }
 
-  sender.on('sendable', flush);
-  sender.on('accepted', ({ delivery }: EventContext) => delivery !== undefined && settle(delivery, undefined));
   return {
-    send(reply) {
-      waiting.push(reply);
-      flush();
+    open(sender) {
+      prepareAttach(sender, {});
+      waitingBySender.set(sender, []);
+      sender.on('sendable', () => flush(sender));
+      sender.on('accepted', ({ delivery }: EventContext) => {
+        if (delivery === undefined) return;
+        settle(delivery, undefined);
+        flush(sender);
+      });
+    },
+    close: (sender) => sender !== undefined && waitingBySender.delete(sender),
+    send(name, reply) {
+      for (const [sender, waiting] of waitingBySender) {
+        if (sender.name !== name && (sender.target as typeof sender.target | null)?.address !== name) continue;
+        waiting.push(reply);
+        flush(sender);
+        return;
+      }
     },
   };
 }

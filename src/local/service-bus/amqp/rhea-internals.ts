@@ -54,6 +54,7 @@ interface LinkInternals {
   local: { attach: AttachFields };
   remote: { attach: AttachFields };
   credit: number;
+  _incomplete: unknown;
 }
 
 interface OutgoingInternals {
@@ -67,14 +68,20 @@ interface TransferFrame {
   payload: Buffer | undefined;
 }
 
+interface AttachFrame {
+  performative: { target: Typed | null | undefined };
+}
+
 interface SessionInternals {
   outgoing: OutgoingInternals;
+  on_attach(frame: AttachFrame): void;
   on_transfer(frame: TransferFrame): void;
   _get_link(frame: TransferFrame): Receiver;
 }
 
 export interface BrokerConnection extends Connection {
   socket: TLSSocket;
+  transport: { peek_size(buffer: Buffer): number | undefined };
   accept(socket: TLSSocket): void;
   _register(): void;
   _disconnected(): void;
@@ -135,23 +142,62 @@ export function prepareAttach(link: Sender | Receiver, answer: AttachAnswer): vo
   link.set_target({ address: target?.address ?? '' });
 }
 
+const coordinatorDescriptors: readonly unknown[] = [0x30, 'amqp:coordinator:list'];
+
+/** The address under which a client's attempt to open a transaction coordinator shows. */
+export const coordinatorAddress = '$coordinator';
+
 /**
- * Hands every message over as bytes, so that it can be passed on exactly as it came, and a malformed one costs its sender
- * a rejection, not the connection.
- * @param onPayload sees every frame's payload of a link as it arrives, before the message is complete
+ * Changes how rhea reads a session:
+ * - Every message is handed over as bytes, so that it can be passed on exactly as it came, and a malformed one costs its
+ *   sender a rejection, not the connection.
+ * - What exceeds a link's limit is counted but not kept.
+ * - A transaction coordinator shows as an ordinary address.
  */
-export function receiveUndecoded(
-  session: Session,
-  onPayload: (link: Receiver, bytes: number, more: boolean) => void,
-): void {
+export function readUndecoded(session: Session): void {
   const internals = sessionInternals(session);
-  const passOn = internals.on_transfer.bind(session);
+  const transfer = internals.on_transfer.bind(session);
+  const attach = internals.on_attach.bind(session);
+
   internals.on_transfer = (frame) => {
     const { performative } = frame;
     if (performative.message_format == null || performative.message_format === 0)
       performative.message_format = undecodedFormat;
-    onPayload(internals._get_link(frame), frame.payload?.length ?? 0, performative.more === true);
-    passOn(frame);
+    const link = internals._get_link(frame);
+    const isFirst = internalsOf(link)._incomplete === undefined;
+    const bytes = (isFirst ? 0 : transferBytes(link)) + (frame.payload?.length ?? 0);
+    bytesByLink.set(link, bytes);
+    if (bytes > internalsOf(link).local.attach.max_message_size) frame.payload = Buffer.alloc(0);
+    transfer(frame);
+  };
+
+  internals.on_attach = (frame) => {
+    const target = frame.performative.target;
+    if (coordinatorDescriptors.includes((target?.descriptor as Typed | undefined)?.value)) {
+      frame.performative.target = types.described(
+        types.wrap_ulong(0x29),
+        types.List32([types.wrap_string(coordinatorAddress)]),
+      ) as Typed;
+    }
+    attach(frame);
+  };
+}
+
+const bytesByLink = new WeakMap<Receiver, number>();
+
+/** How large the message being received on the link is, kept or not. */
+export function transferBytes(link: Receiver): number {
+  return bytesByLink.get(link) ?? 0;
+}
+
+/** Breaks off a peer that announces a larger frame than it may send, instead of waiting for all of it. */
+export function limitFrames(connection: BrokerConnection, maxFrameBytes: number): void {
+  const { transport } = connection;
+  const peek = transport.peek_size.bind(transport);
+  transport.peek_size = (buffer) => {
+    const size = peek(buffer);
+    if (size !== undefined && size > maxFrameBytes) throw new RangeError(`A frame of ${size} bytes exceeds the limit.`);
+    return size;
   };
 }
 

@@ -1,55 +1,47 @@
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../../faults.ts';
 import type { Entity } from './entities.ts';
-import { amqpRefusal, decodeError } from './conditions.ts';
+import { amqpRefusal, decodeError, messageTooLarge } from './conditions.ts';
 import type { AmqpRefusal } from './conditions.ts';
 import { exchange } from './faulty.ts';
-import { accepted, batchFormat, prepareAttach, rejected, settle } from './rhea-internals.ts';
+import type { OpenLink } from './open-links.ts';
+import { accepted, batchFormat, prepareAttach, rejected, settle, transferBytes } from './rhea-internals.ts';
 import { newMessage, parseBatch, parseMessage, scheduledEnqueueTime } from './wire-message.ts';
 import type { WireMessage } from './wire-message.ts';
 
 export interface SendingLinkOptions {
   entity: Entity;
   faults: Faults;
+  now: () => Date;
 }
 
 /** A link on which a client sends messages to a queue or topic. */
-export function openSendingLink(receiver: Receiver, { entity, faults }: SendingLinkOptions): void {
+export function openSendingLink(receiver: Receiver, { entity, faults, now }: SendingLinkOptions): OpenLink {
   const destination = entity.kind === 'queue' ? entity.queue : entity.topic;
-  const { maxMessageSizeBytes } = destination.settings;
+  const { name, maxMessageSizeBytes } = destination.settings;
+  let lastUsedAt = now().getTime();
   prepareAttach(receiver, { maxMessageSizeBytes });
 
   receiver.on('message', ({ message, delivery }: EventContext) => {
     if (delivery === undefined) return;
-    const bytes = message as unknown as Buffer;
-    const refuse = (refusal: AmqpRefusal) => settle(delivery, rejected(refusal.condition, refusal.description));
-    const fault = faults.take('service-bus', 'send', destination.settings.name);
+    lastUsedAt = now().getTime();
+    const refuse = ({ condition, description }: AmqpRefusal) => settle(delivery, rejected(condition, description));
     exchange<AmqpRefusal | undefined>({
       connection: receiver.connection,
-      fault,
-      effect: () => accept(bytes, delivery, fault?.kind === 'twice'),
+      fault: faults.take('service-bus', 'send', name),
+      effect: (again) => accept(message as unknown as Buffer, delivery, again),
       answer: (refusal) => (refusal === undefined ? settle(delivery, accepted()) : refuse(refusal)),
       refuse,
     });
   });
 
-  function accept(bytes: Buffer, delivery: Delivery, twice: boolean): AmqpRefusal | undefined {
-    if (bytes.length > maxMessageSizeBytes) {
-      return {
-        condition: 'amqp:link:message-size-exceeded',
-        description: `The received message (delivery-id:${delivery.id}, size:${bytes.length} bytes) exceeds the limit (${maxMessageSizeBytes} bytes) currently allowed on the link.`,
-        statusCode: 403,
-      };
-    }
-    let messages: WireMessage[];
+  function accept(bytes: Buffer, delivery: Delivery, again: boolean): AmqpRefusal | undefined {
+    const sizeBytes = transferBytes(receiver);
+    if (sizeBytes > maxMessageSizeBytes) return messageTooLarge(delivery.id, sizeBytes, maxMessageSizeBytes);
+    const wires = parse(bytes, delivery.format);
+    if (wires === undefined) return decodeError;
     try {
-      messages = delivery.format === batchFormat ? parseBatch(bytes) : [parseMessage(bytes)];
-    } catch {
-      return decodeError;
-    }
-    try {
-      enqueueAll(messages, false);
-      if (twice) enqueueAll(messages, true);
+      enqueueAll(wires, again);
       return undefined;
     } catch (error) {
       return amqpRefusal(error);
@@ -64,5 +56,16 @@ export function openSendingLink(receiver: Receiver, { entity, faults }: SendingL
       if (at === undefined) destination.enqueue(message, { evenIfDuplicate });
       else destination.schedule(message, at);
     }
+  }
+
+  return { lastUsedAt: () => lastUsedAt };
+}
+
+/** @returns undefined if the bytes are not a message, or not a batch of messages */
+function parse(bytes: Buffer, format: number): WireMessage[] | undefined {
+  try {
+    return format === batchFormat ? parseBatch(bytes) : [parseMessage(bytes)];
+  } catch {
+    return undefined;
   }
 }

@@ -13,8 +13,8 @@ export function sessionFilter(sender: Sender): { sessionId: string | undefined }
   return { sessionId: typeof sessionId === 'string' ? sessionId : undefined };
 }
 
-/** How long the client lets the broker look for a session, in milliseconds. */
-export function timeoutProperty(sender: Sender): number | undefined {
+/** How long the client lets the broker look for a session. */
+export function timeoutMilliseconds(sender: Sender): number | undefined {
   const properties = sender.properties as Record<string, unknown> | null;
   const timeout = properties?.['com.microsoft:timeout'];
   return typeof timeout === 'number' ? timeout : undefined;

@@ -10,8 +10,8 @@ export interface Deadlines {
   cancel(deadline: Deadline | undefined): void;
   /** When `advance` next has something to do. */
   next(): number | undefined;
-  /** Runs what is due, in order of time, then of creation. */
-  advance(nowMilliseconds: number): void;
+  /** Runs what is due, in order of time, then of creation. @returns whether there was anything */
+  advance(nowMilliseconds: number): boolean;
 }
 
 /** One ordered structure for all lock, expiry and enqueue times of an entity, instead of a timer for each message. */
@@ -33,10 +33,13 @@ export function createDeadlines(): Deadlines {
     },
     next: () => heap.first()?.at,
     advance(nowMilliseconds) {
+      let ran = false;
       for (let due = heap.first(); due !== undefined && due.at <= nowMilliseconds; due = heap.first()) {
         heap.remove(due);
         due.run();
+        ran = true;
       }
+      return ran;
     },
   };
 }

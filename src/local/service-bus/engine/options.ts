@@ -1,8 +1,8 @@
-/** A queue (or subscription) with Service Bus' property names in the units of the names, and Service Bus' defaults. */
+/** A queue with Service Bus' property names in the units of the names, and Service Bus' defaults and limits. */
 export interface QueueOptions {
   name: string;
   requiresSession?: boolean;
-  /** 60 unless given. Fractions are allowed here, so that tests can be quick. */
+  /** 60 unless given, at most 300. Fractions are allowed here, so that tests can be quick. */
   lockDurationSeconds?: number;
   /** 10 unless given. */
   maxDeliveryCount?: number;
@@ -16,6 +16,43 @@ export interface QueueOptions {
   maxMessageSizeBytes?: number;
 }
 
+export interface TopicOptions extends Pick<
+  QueueOptions,
+  | 'name'
+  | 'requiresDuplicateDetection'
+  | 'duplicateDetectionHistoryTimeWindowSeconds'
+  | 'defaultMessageTimeToLiveSeconds'
+  | 'maxMessageSizeBytes'
+> {
+  subscriptions: readonly SubscriptionOptions[];
+}
+
+export interface SubscriptionOptions extends Pick<
+  QueueOptions,
+  | 'name'
+  | 'requiresSession'
+  | 'lockDurationSeconds'
+  | 'maxDeliveryCount'
+  | 'defaultMessageTimeToLiveSeconds'
+  | 'deadLetteringOnMessageExpiration'
+> {
+  /** Only messages that match in everything given arrive; absent: all do. */
+  correlationFilter?: CorrelationFilter;
+}
+
+/** A rule by equality, with the client's names of properties. */
+export interface CorrelationFilter {
+  correlationId?: string;
+  messageId?: string;
+  to?: string;
+  replyTo?: string;
+  subject?: string;
+  sessionId?: string;
+  replyToSessionId?: string;
+  contentType?: string;
+  applicationProperties?: Readonly<Record<string, string | number | boolean>>;
+}
+
 export interface QueueSettings {
   name: string;
   requiresSession: boolean;
@@ -26,21 +63,37 @@ export interface QueueSettings {
   timeToLiveMilliseconds: number;
   deadLetteringOnMessageExpiration: boolean;
   maxMessageSizeBytes: number;
+  isDeadLetterQueue: boolean;
 }
 
 export const standardTierMessageSizeBytes = 256 * 1024;
 
+const validName = /^[A-Za-z0-9_](?:[\w./-]*[A-Za-z0-9_])?$/;
+const longestName = 260;
+const longestLockSeconds = 300;
+
+/** @throws RangeError if Service Bus would not create such a queue */
 export function queueSettings(options: QueueOptions): QueueSettings {
+  const lockDurationSeconds = options.lockDurationSeconds ?? 60;
+  const maxDeliveryCount = options.maxDeliveryCount ?? 10;
   const windowSeconds = options.duplicateDetectionHistoryTimeWindowSeconds ?? 600;
+  if (!validName.test(options.name) || options.name.length > longestName)
+    throw new RangeError(`'${options.name}' is no name for an entity.`);
+  if (!(lockDurationSeconds > 0 && lockDurationSeconds <= longestLockSeconds)) {
+    throw new RangeError(`lockDurationSeconds must be above 0 and at most ${longestLockSeconds}.`);
+  }
+  if (!(Number.isInteger(maxDeliveryCount) && maxDeliveryCount >= 1))
+    throw new RangeError('maxDeliveryCount must be at least 1.');
   return {
     name: options.name,
     requiresSession: options.requiresSession ?? false,
-    lockDurationMilliseconds: (options.lockDurationSeconds ?? 60) * 1000,
-    maxDeliveryCount: options.maxDeliveryCount ?? 10,
+    lockDurationMilliseconds: lockDurationSeconds * 1000,
+    maxDeliveryCount,
     duplicateWindowMilliseconds: options.requiresDuplicateDetection === true ? windowSeconds * 1000 : undefined,
     timeToLiveMilliseconds: (options.defaultMessageTimeToLiveSeconds ?? Infinity) * 1000,
     deadLetteringOnMessageExpiration: options.deadLetteringOnMessageExpiration ?? false,
     maxMessageSizeBytes: options.maxMessageSizeBytes ?? standardTierMessageSizeBytes,
+    isDeadLetterQueue: false,
   };
 }
 
@@ -54,5 +107,6 @@ export function deadLetterSettings(settings: QueueSettings): QueueSettings {
     duplicateWindowMilliseconds: undefined,
     timeToLiveMilliseconds: Infinity,
     deadLetteringOnMessageExpiration: false,
+    isDeadLetterQueue: true,
   };
 }

@@ -3,7 +3,6 @@ export type RefusalCode =
   | 'session-lock-lost'
   | 'session-cannot-be-locked'
   | 'message-not-found'
-  | 'message-size-exceeded'
   | 'argument-error'
   | 'not-allowed';
 

@@ -87,6 +87,7 @@ export function createSessions<Payload>(options: SessionsOptions<Payload>): Sess
     session.lockDeadline = deadlines.add(lock.untilMilliseconds, () => {
       unlock(session);
       options.onLockExpired(session);
+      review(session);
       session.onLockLost();
     });
   }
