@@ -1,3 +1,4 @@
+import { KeyVaultError } from '../errors.ts';
 import type { StoredObject } from '../object-store.ts';
 import type { OperationRequest, Reply } from '../operation.ts';
 import { secondsOf, type Vault } from '../vault.ts';
@@ -52,8 +53,10 @@ export function createDueRotations(generate: GenerateMaterial): (vault: Vault) =
       if (!due) return;
       try {
         await rotate(vault, due.object, generate, () => due.dueSeconds);
-      } catch {
-        // It was deleted meanwhile, which took it off the schedule.
+      } catch (error) {
+        if (!(error instanceof KeyVaultError)) throw error;
+        // The key was deleted while its material was made. What else is due waits for the next call.
+        return;
       }
     }
   };
