@@ -1,0 +1,8 @@
+import type { Benchmark } from './harness/benchmark.ts';
+import { keyGeneration } from './key-generation/index.ts';
+import { keyVaultCalls } from './key-vault-calls/index.ts';
+import { readLatency } from './read-latency/index.ts';
+import { startUp } from './start-up/index.ts';
+
+/** All benchmarks, in the order in which they run. */
+export const benchmarks: readonly Benchmark[] = [keyVaultCalls, readLatency, startUp, keyGeneration];
