@@ -47,6 +47,23 @@ const operations: [string, string, string, string][] = [
   ['POST', '/keys/none//wrapkey', 'keys wrapKey', 'keys/wrap/action'],
   ['POST', '/keys/none//unwrapkey', 'keys unwrapKey', 'keys/unwrap/action'],
   ['POST', '/keys/none//release', 'keys release', 'keys/release/action'],
+  ['POST', '/keys/none/backup', 'keys backup', 'keys/backup/action'],
+  ['POST', '/keys/restore', 'keys restore', 'keys/restore/action'],
+  ['POST', '/keys/none/rotate', 'keys rotate', 'keys/rotate/action'],
+  ['GET', '/keys/none/rotationpolicy', 'keys getrotationpolicy', 'keyrotationpolicies/read'],
+  ['PUT', '/keys/none/rotationpolicy', 'keys setrotationpolicy', 'keyrotationpolicies/write'],
+  ['PUT', '/secrets/none', 'secrets set', 'secrets/setSecret/action'],
+  ['GET', '/secrets/none', 'secrets get', 'secrets/getSecret/action'],
+  ['GET', '/secrets/none/versions', 'secrets list', 'secrets/readMetadata/action'],
+  ['GET', '/secrets', 'secrets list', 'secrets/readMetadata/action'],
+  ['PATCH', '/secrets/none', 'secrets set', 'secrets/update/action'],
+  ['DELETE', '/secrets/none', 'secrets delete', 'secrets/delete'],
+  ['GET', '/deletedsecrets/none', 'secrets get', 'secrets/readMetadata/action'],
+  ['GET', '/deletedsecrets', 'secrets list', 'secrets/readMetadata/action'],
+  ['POST', '/deletedsecrets/none/recover', 'secrets recover', 'secrets/recover/action'],
+  ['DELETE', '/deletedsecrets/none', 'secrets purge', 'secrets/purge/action'],
+  ['POST', '/secrets/none/backup', 'secrets backup', 'secrets/backup/action'],
+  ['POST', '/secrets/restore', 'secrets restore', 'secrets/restore/action'],
 ];
 
 const call = (vault: string, method: string, path: string, token: string) =>
@@ -106,16 +123,18 @@ describe.each(operations)('%s %s', (method, path, permission, dataAction) => {
 });
 
 const everything = operations.map(([, , , dataAction]) => dataAction);
-const keyActions = (actions: string[]) => actions.filter((action) => action.startsWith('keys/'));
+const startingWith = (...starts: string[]) =>
+  everything.filter((action) => starts.some((start) => action.startsWith(start)));
 test.each<[keyof typeof roles, readonly string[]]>([
   ['administrator', everything],
-  ['reader', ['keys/read']],
-  ['cryptoOfficer', keyActions(everything)],
+  ['reader', ['keys/read', 'keyrotationpolicies/read', 'secrets/readMetadata/action']],
+  ['cryptoOfficer', startingWith('keys/', 'keyrotationpolicies/')],
   [
     'cryptoUser',
     [
       'keys/read',
       'keys/update/action',
+      'keys/backup/action',
       'keys/encrypt/action',
       'keys/decrypt/action',
       'keys/sign/action',
@@ -126,8 +145,8 @@ test.each<[keyof typeof roles, readonly string[]]>([
   ],
   ['encryptionUser', ['keys/read', 'keys/wrap/action', 'keys/unwrap/action']],
   ['releaseUser', ['keys/release/action']],
-  ['secretsOfficer', []],
-  ['secretsUser', []],
+  ['secretsOfficer', startingWith('secrets/')],
+  ['secretsUser', ['secrets/getSecret/action', 'secrets/readMetadata/action']],
   ['certificatesOfficer', []],
   ['purgeOperator', []],
 ])('the built-in role %s covers what it should and nothing else', async (role, covered) => {

@@ -3,6 +3,7 @@ import {
   createHash,
   createPublicKey,
   privateDecrypt,
+  privateEncrypt,
   publicEncrypt,
   randomBytes,
   sign,
@@ -137,6 +138,36 @@ test.each([Buffer.alloc(32), Buffer.alloc(32, 0xff)])('ES256 takes the extremes 
   const signed = await post('/keys/p256//sign', { alg: 'ES256', value: base64(digest) });
   const body = { alg: 'ES256', digest: base64(digest), value: signed.body.value };
   expect((await post('/keys/p256//verify', body)).body.value).toBe(true);
+});
+
+/** A PSS block of SHA-256 as RFC 8017 9.1.1 has it, but for what `spoil` does to its padding and trailer. */
+function pssSignature(spoil: { padding?: number; trailer?: number }): Buffer {
+  const hash = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
+  const salt = randomBytes(32);
+  const hashed = hash(Buffer.alloc(8), digestFor('PS256'), salt);
+  const block = Buffer.concat([Buffer.alloc(190), Buffer.of(1), salt]);
+  block[100] = spoil.padding ?? 0;
+  const counter = (value: number) => Buffer.of(0, 0, 0, value);
+  const mask = Buffer.concat([...Array(7).keys()].map((value) => hash(hashed, counter(value))));
+  const masked = block.map((byte, index) => byte ^ (mask[index] ?? 0));
+  masked[0] = (masked[0] ?? 0) & 0x7f;
+  const encoded = Buffer.concat([masked, hashed, Buffer.of(spoil.trailer ?? 0xbc)]);
+  return privateEncrypt({ key: keyOf('rsa2048'), padding: constants.RSA_NO_PADDING }, encoded);
+}
+
+test.each([
+  ['as it should be', {}, true],
+  ['with something in its padding', { padding: 1 }, false],
+  ['with another trailer', { trailer: 0xbb }, false],
+])('a PSS block %s', async (_, spoil, valid) => {
+  const body = { alg: 'PS256', digest: base64(digestFor('PS256')), value: base64(pssSignature(spoil)) };
+  expect((await post('/keys/rsa2048//verify', body)).body.value).toBe(valid);
+});
+
+test('a PSS signature with a salt of another length than the digest is none', async () => {
+  const options = { ...nodeOptions(keyOf('rsa2048'), 'PS256'), saltLength: 20 };
+  const body = { alg: 'PS256', digest: base64(digestFor('PS256')), value: base64(sign('sha256', message, options)) };
+  expect((await post('/keys/rsa2048//verify', body)).body.value).toBe(false);
 });
 
 const paddings = {

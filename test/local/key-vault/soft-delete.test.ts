@@ -255,6 +255,43 @@ test('what is deleted is gone when its retention ends', async () => {
   expect((await calls.create('first')).status).toBe(200);
 });
 
+test('a recovered key holds up the end of nobody else', async () => {
+  const calls = to(vaults.addressOf('expiring').uri);
+  await calls.create('returning');
+  await calls.remove('returning');
+  vaults.clock.advance(lag);
+  await calls.recover('returning');
+  await calls.create('staying-away');
+  await calls.remove('staying-away');
+  vaults.clock.advance(7 * day);
+  expect((await calls.create('staying-away')).status).toBe(200);
+  expect((await calls.get('returning')).status).toBe(200);
+});
+
+test.each([
+  ['deletion', (calls: Calls) => calls.remove('it'), (calls: Calls) => calls.deleted('it'), 404],
+  ['recovery', (calls: Calls) => calls.recover('it'), (calls: Calls) => calls.get('it'), 404],
+  ['purge', (calls: Calls) => calls.purge('it'), (calls: Calls) => calls.create('it'), 409],
+])('the %s of a key ends to the millisecond', async (kind, begin, look, early) => {
+  let time = 1_800_000_000_000;
+  const still = await startVaults({
+    vaults: [{ ...premiumVault, name: 'still-vault' }],
+    deletionLagMilliseconds: lag,
+    recoveryLagMilliseconds: lag,
+    now: () => new Date(time),
+  });
+  const calls = to(still.addressOf('still-vault').url);
+  await calls.create('it');
+  if (kind !== 'deletion') await calls.remove('it');
+  time += lag;
+  await begin(calls);
+  time += lag - 1;
+  expect((await look(calls)).status).toBe(early);
+  time += 1;
+  expect((await look(calls)).status).toBe(200);
+  await still.stop();
+});
+
 test('the pollers of the SDK wait for deletion and recovery to end', async () => {
   const client = keyClient(uri);
   const name = fresh();

@@ -18,7 +18,10 @@ const orders: Record<CurveName, bigint> = {
  * modulo the order. (It isn't constant-time: for a stand-in with nothing to hide.)
  */
 
-/** @returns r and s, each as long as the curve's order */
+/**
+ * @param digest not longer than the curve's order, so that nothing of it is cut off
+ * @returns r and s, each as long as the curve's order
+ */
 export function signDigest(curve: CurveName, key: KeyObject, digest: Uint8Array): Buffer {
   const order = orders[curve];
   const secret = privateScalar(key);
@@ -26,7 +29,7 @@ export function signDigest(curve: CurveName, key: KeyObject, digest: Uint8Array)
     const nonce = createECDH(curves[curve].opensslName);
     nonce.generateKeys();
     const r = xOf(nonce.getPublicKey()) % order;
-    const s = modulo(inverse(integerOf(nonce.getPrivateKey()), order) * (leftmost(digest, order) + r * secret), order);
+    const s = modulo(inverse(integerOf(nonce.getPrivateKey()), order) * (integerOf(digest) + r * secret), order);
     if (r !== 0n && s !== 0n) {
       return Buffer.concat([bytesOf(r, curves[curve].bytes), bytesOf(s, curves[curve].bytes)]);
     }
@@ -41,7 +44,7 @@ export function verifyDigest(curve: CurveName, key: KeyObject, digest: Uint8Arra
   const r = integerOf(signature.subarray(0, bytes));
   const s = integerOf(signature.subarray(bytes));
   if (r < 1n || r >= order || s < 1n || s >= order) return false;
-  const multiple = modulo(inverse(s, order) * (leftmost(digest, order) + r * privateScalar(key)), order);
+  const multiple = modulo(inverse(s, order) * (integerOf(digest) + r * privateScalar(key)), order);
   if (multiple === 0n) return false;
   const point = createECDH(opensslName);
   point.setPrivateKey(bytesOf(multiple, bytes));
@@ -55,12 +58,6 @@ const privateScalar = (key: KeyObject): bigint => {
 
 /** The x coordinate of an uncompressed point. */
 const xOf = (point: Buffer): bigint => integerOf(point.subarray(1, 1 + (point.length - 1) / 2));
-
-/** As many bits of the digest, from the left, as the order has. */
-function leftmost(digest: Uint8Array, order: bigint): bigint {
-  const excess = digest.length * 8 - order.toString(2).length;
-  return excess > 0 ? integerOf(digest) >> BigInt(excess) : integerOf(digest);
-}
 
 const modulo = (value: bigint, order: bigint): bigint => ((value % order) + order) % order;
 
