@@ -128,13 +128,14 @@ export function applicationProperties(wire: WireMessage): ReadonlyMap<string, Ty
     : entries(new types.Reader(wire.applicationProperties).read());
 }
 
+const maxUint = 0xffffffff;
+
 const stateCodes = { active: 0, deferred: 1, scheduled: 2 } as const;
 
 /** A queued message for the client: as it was sent, with the broker's header, annotations and changed properties. */
 export function encodeMessage(message: QueuedMessage<WireMessage>): Buffer {
   const wire = message.payload;
-  const timeToLive =
-    wire.timeToLiveMilliseconds === undefined ? types.Null() : types.wrap_uint(wire.timeToLiveMilliseconds);
+  const timeToLive = effectiveTimeToLive(message);
   const lockedUntil = message.lock?.session?.untilMilliseconds ?? message.lock?.untilMilliseconds;
   const annotations = new Map<string, Typed>(wire.annotations);
   annotations.set('x-opt-sequence-number', types.wrap_long(message.sequenceNumber));
@@ -148,7 +149,13 @@ export function encodeMessage(message: QueuedMessage<WireMessage>): Buffer {
     annotations.set('x-opt-deadletter-source', types.wrap_string(message.deadLetterSource));
   }
   const writer = new types.Writer();
-  const header = [wire.durable, wire.priority, timeToLive, types.Null(), types.wrap_uint(message.deliveryCount)];
+  const header = [
+    wire.durable,
+    wire.priority,
+    timeToLive === undefined ? types.Null() : types.wrap_uint(timeToLive),
+    types.Null(),
+    types.wrap_uint(message.deliveryCount),
+  ];
   writer.write(described(section.header, types.List32(header)));
   writer.write(
     described(
@@ -158,6 +165,12 @@ export function encodeMessage(message: QueuedMessage<WireMessage>): Buffer {
   );
   writer.write(described(section.properties, types.List32(wire.properties.map((value) => value ?? types.Null()))));
   return Buffer.concat([writer.toBuffer(), encodeApplicationProperties(message), wire.body]);
+}
+
+/** The entity's own limit shows in the header as well, where it is the shorter one. */
+function effectiveTimeToLive(message: QueuedMessage<WireMessage>): number | undefined {
+  if (message.expiresAtMilliseconds === Infinity) return message.payload.timeToLiveMilliseconds;
+  return Math.min(message.expiresAtMilliseconds - message.enqueuedAtMilliseconds, maxUint);
 }
 
 function encodeApplicationProperties(message: QueuedMessage<WireMessage>): Buffer {
