@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { KeyClient } from '@azure/keyvault-keys';
+import { createRootKey } from '../../src/key-vault/root-key.ts';
+import {
+  startFunctionsHost,
+  type FunctionsHost,
+  type FunctionsHostOptions,
+} from '../../src/local/functions-host/index.ts';
+import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
+import type { PlatformOptions } from '../../src/local/platform/index.ts';
+import { seedRootToken } from '../../src/local/seed.ts';
+import { azureTables, createState, type State } from '../../src/state/index.ts';
+
+/** An answer of the service. `body` is what JSON it held, `text` what was sent. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  body: {
+    data?: Record<string, unknown> | null;
+    errors?: string[];
+    warnings?: string[] | null;
+  } & Record<string, unknown>;
+}
+
+/** A request below `/v1/` with the root token. A body that is text or bytes is sent as it is, anything else as JSON. */
+export type VaultCall = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<Answer>;
+
+export interface HostChanges {
+  settings?: Record<string, string | undefined>;
+  disabledFunctions?: readonly string[];
+  /** Modules that the worker imports before the app, after the platform's own. */
+  preload?: readonly string[];
+  log?: FunctionsHostOptions['log'];
+}
+
+export interface Service {
+  platform: Platform;
+  host: FunctionsHost;
+  vault: VaultCall;
+  /** Another host of the same app. It stops with the service. */
+  startHost(changes?: HostChanges): Promise<FunctionsHost>;
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions extends HostChanges {
+  platform?: PlatformOptions;
+}
+
+const masterKey = 'master-key-of-the-tests';
+const projectDirectory = fileURLToPath(new URL('../../', import.meta.url));
+const workerPreload = ['src/local/loopback-names-preload.ts', 'src/local/platform/worker-preload.ts'].map(
+  (path) => projectDirectory + path,
+);
+
+/** The platform, with the app as it was last built in one host. */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const platform = await startPlatform({ seed: seedRootToken, ...options.platform });
+  const hosts: FunctionsHost[] = [];
+  const stop = async () => {
+    await Promise.all(hosts.map((host) => host.stop()));
+    await platform.stop();
+  };
+  async function startHost(changes: HostChanges = {}): Promise<FunctionsHost> {
+    const host = await startFunctionsHost({
+      directory: projectDirectory,
+      settings: changedSettings(platform.settings, changes),
+      port: 0,
+      preload: [...workerPreload, ...(changes.preload ?? [])],
+      serviceBusCredential: platform.serviceCredential,
+      masterKey,
+      ...(changes.log && { log: changes.log }),
+    });
+    hosts.push(host);
+    return host;
+  }
+  try {
+    const host = await startHost(options);
+    return { platform, host, vault: vaultOf(host, platform.rootToken), startHost, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function changedSettings(
+  base: Readonly<Record<string, string>>,
+  { settings = {}, disabledFunctions = [] }: HostChanges,
+): Record<string, string> {
+  const disabled = disabledFunctions.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true'] as const);
+  const all = Object.entries({ ...base, ...settings, ...Object.fromEntries(disabled) });
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+export function vaultOf(host: FunctionsHost, token: string): VaultCall {
+  return async (method, path, body, headers = {}) => {
+    const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const response = await fetch(`${host.url}/v1/${path}`, {
+      method,
+      headers: { 'X-Vault-Token': token, ...headers },
+      ...(body !== undefined && { body: sent as NonNullable<RequestInit['body']> }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: parse(text) };
+  };
+}
+
+function parse(text: string): Answer['body'] {
+  return text === '' ? {} : (JSON.parse(text) as Answer['body']);
+}
+
+/** Has the host run the timer now. */
+export async function runTimer(host: FunctionsHost, name: string): Promise<void> {
+  const { status } = await fetch(`${host.url}/admin/functions/${name}`, {
+    method: 'POST',
+    headers: { 'X-Functions-Key': masterKey },
+  });
+  if (status !== 202) throw new Error(`the host did not run ${name}: ${status}`);
+}
+
+/** Credentials of the application that may distribute to every vault. */
+export function providerCredentials(changes: Record<string, string> = {}): Record<string, string> {
+  const clientSecret = providerApplication.secrets?.[0]?.value ?? '';
+  return { tenant_id: tenantId, client_id: providerApplication.clientId, client_secret: clientSecret, ...changes };
+}
+
+/** The fields that a provider for one vault is written with. */
+export function providerFields(keyCollection: string, credentials = providerCredentials()): Record<string, unknown> {
+  return { provider: 'azurekeyvault', key_collection: keyCollection, credentials };
+}
+
+/** Somebody who may do everything in the vault, with the real client. */
+export function keyClient({ vaults, developer }: Platform, vaultName: string): KeyClient {
+  const url = vaults.get(vaultName);
+  if (url === undefined) throw new Error(`the platform has no vault ${vaultName}`);
+  return new KeyClient(url, developer.credential, { disableChallengeResourceVerification: true });
+}
+
+/** The production stores, over the same tables as the service's. */
+export function openState({ settings, serviceCredential }: Platform): State {
+  const setting = (name: string) => settings[name] ?? '';
+  return createState({
+    openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
+    rootKey: createRootKey({
+      vaultUrl: setting('KEYFLEET_HOME_VAULT_URI'),
+      keyName: setting('KEYFLEET_ROOT_KEY_NAME'),
+      credential: serviceCredential,
+    }),
+    now: () => new Date(),
+  });
+}
+
+/** The uuid by which state names a mount. @param path with its trailing slash */
+export async function mountUuid(state: State, path: string): Promise<string> {
+  const { mounts } = await state.mounts.read();
+  const mount = mounts.find((entry) => entry.path === path);
+  if (mount === undefined) throw new Error(`there is no mount ${path}`);
+  return mount.uuid;
+}
+
+/**
+ * Looks again and again until there is something to see.
+ * @param look answers undefined or false, or rejects, for "not yet"
+ */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  deadlineMilliseconds = 15_000,
+): Promise<T> {
+  const deadline = performance.now() + deadlineMilliseconds;
+  let last: unknown;
+  for (let pause = 10; performance.now() < deadline; pause = Math.min(pause * 2, 100)) {
+    try {
+      const seen = await look();
+      if (seen !== undefined && seen !== false) return seen;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(pause);
+  }
+  throw new Error(`${what} did not happen in ${deadlineMilliseconds} ms`, { cause: last });
+}
