@@ -28,6 +28,7 @@ async function start({ port, ports, dataDirectory, vaults }: StartOptions): Prom
     vaults,
     ports,
     rootToken: process.env.KEYFLEET_DEV_ROOT_TOKEN || 'root',
+    seed: async (seeded) => (await import('./seed.ts')).seedRootToken(seeded),
     ...(dataDirectory !== undefined && { dataDirectory: resolve(dataDirectory) }),
   });
   started.defer(() => platform.stop());
@@ -51,7 +52,10 @@ function explain(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const [, takenPort] = /EADDRINUSE.*:(\d+)/.exec(message) ?? [];
   if (takenPort === undefined) return message;
-  return `Port ${takenPort} is in use, perhaps by another Keyfleet. Choose others with --port N, or any with --port 0.`;
+  return (
+    `Port ${takenPort} is in use, perhaps by another Keyfleet. Choose others with --port N, or any with --port 0; ` +
+    'the vaults in a data directory keep the port they were made with.'
+  );
 }
 
 function fail(message: string, exitCode: number): void {

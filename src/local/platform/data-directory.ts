@@ -9,6 +9,13 @@ export interface DataDirectory {
   path: string;
   /** The certificates of the last start, or new ones if those are missing, near their end or lack one of the names. */
   certificates(dnsNames: readonly string[]): Promise<Certificates>;
+  /**
+   * The vaults' port is part of every key's identifier, which the tables hold: once it was `port`, it stays.
+   * @returns the port of the first start, or `port` if this is the first
+   */
+  keyVaultPort(port: number): Promise<number>;
+  /** Makes `port` the one of every later start, unless there is one already. */
+  keepKeyVaultPort(port: number): Promise<void>;
   readKeyVault(): Promise<Uint8Array | undefined>;
   writeKeyVault(snapshot: Uint8Array): Promise<void>;
 }
@@ -25,6 +32,8 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const certificatesFile = join(path, 'certificates.json');
   const keyVaultFile = join(path, 'key-vault.bin');
+  const portFile = join(path, 'key-vault-port');
+  const readPort = async (): Promise<string | undefined> => (await readIfPresent(portFile))?.toString('utf8');
 
   return {
     path,
@@ -35,6 +44,10 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
       const certificates = await createCertificates({ dnsNames });
       await replaceFile(certificatesFile, JSON.stringify({ dnsNames, certificates } satisfies StoredCertificates));
       return certificates;
+    },
+    keyVaultPort: async (port) => Number((await readPort()) ?? port),
+    async keepKeyVaultPort(port) {
+      if ((await readPort()) === undefined) await replaceFile(portFile, String(port));
     },
     readKeyVault: () => readIfPresent(keyVaultFile),
     writeKeyVault: (snapshot) => replaceFile(keyVaultFile, snapshot),

@@ -3,22 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCredential } from '@azure/identity';
+import { createCertificates } from '../certificates.ts';
 import type { EntraStandIn } from '../entra/index.ts';
 import type { Faults } from '../faults.ts';
 import { createFaults } from '../faults.ts';
 import type { FunctionsHost, LogSink } from '../functions-host/index.ts';
-import { startFunctionsHost } from '../functions-host/index.ts';
 import type { KeyVaultStandIn } from '../key-vault/index.ts';
 import { installLoopbackNames } from '../loopback-names.ts';
 import type { ServiceBusStandIn } from '../service-bus/index.ts';
-import { loopbackNames } from './clouds.ts';
+import { startTables } from '../tables.ts';
+import { certificateNames, loopbackNames } from './clouds.ts';
 import { createCredential } from './credential.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { createIdentities, deployer } from './identities.ts';
 import { ensureRootKey } from './root-key.ts';
 import { appSettings } from './settings.ts';
 import type { PlatformPorts, VaultBehaviour } from './stand-ins.ts';
-import { startStandIns } from './stand-ins.ts';
 import type { PlatformVault } from './vaults.ts';
 import { defaultVaults, homeVaultName, vaultOptions } from './vaults.ts';
 
@@ -108,12 +108,24 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const directory = data?.path ?? (await mkdtemp(join(tmpdir(), 'keyfleet-')));
   if (!data) stack.defer(() => rm(directory, { recursive: true, force: true }));
 
-  const { ca, caFile, entra, keyVault, broker, tables } = await startStandIns({
+  const names = certificateNames();
+  const certificatesMade = data ? data.certificates(names) : createCertificates({ dnsNames: names });
+  const ports = options.ports ?? {};
+  // The table server takes longest: it starts first, the others are loaded and started meanwhile.
+  const tablesStart = startTables({ tls: certificatesMade, directory: data?.path, port: ports.tables });
+  const tablesSettled = Promise.allSettled([tablesStart]);
+  stack.defer(async () => {
+    const [start] = await tablesSettled;
+    if (start.status === 'fulfilled') await start.value.stop();
+  });
+  const { startStandIns } = await import('./stand-ins.ts');
+  const { ca, caFile, entra, keyVault, broker } = await startStandIns({
+    certificates: await certificatesMade,
     directory,
     data,
     vaults,
     identities,
-    ports: options.ports ?? {},
+    ports,
     faults,
     now,
     behaviour: options.vaultBehaviour ?? {},
@@ -121,6 +133,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   });
   const homeVaultUri = keyVault.vaults.get(homeVaultName)?.uri ?? '';
   await ensureRootKey({ vaultUri: homeVaultUri, credential: createCredential(entra, deployer) });
+  const { url: tables } = await tablesStart;
 
   const settings = {
     ...appSettings({
@@ -161,6 +174,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     faults,
     async startHost({ settings: changes = {}, disabledFunctions = [], port = 0, log } = {}) {
       const disabled = disabledFunctions.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true']);
+      const { startFunctionsHost } = await import('../functions-host/index.ts');
       const host = await startFunctionsHost({
         directory: projectDirectory,
         settings: { ...settings, ...(Object.fromEntries(disabled) as Record<string, string>), ...changes },

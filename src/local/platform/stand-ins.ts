@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCertificates, trustInThisProcess } from '../certificates.ts';
+import type { Certificates } from '../certificates.ts';
+import { trustInThisProcess } from '../certificates.ts';
 import type { EntraStandIn } from '../entra/index.ts';
 import { startEntra } from '../entra/index.ts';
 import type { Faults } from '../faults.ts';
@@ -8,8 +9,7 @@ import type { KeyVaultOptions, KeyVaultStandIn, VaultOptions } from '../key-vaul
 import { startKeyVault } from '../key-vault/index.ts';
 import type { ServiceBusStandIn } from '../service-bus/index.ts';
 import { startServiceBus } from '../service-bus/index.ts';
-import { startTables } from '../tables.ts';
-import { authorityNames, certificateNames, vaultResources } from './clouds.ts';
+import { authorityNames, vaultResources } from './clouds.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Identities } from './identities.ts';
 import { providerApplication, tenantId } from './identities.ts';
@@ -37,20 +37,19 @@ export interface StandIns {
   entra: EntraStandIn;
   keyVault: KeyVaultStandIn;
   broker: ServiceBusStandIn;
-  /** Endpoint of the storage account's tables. */
-  tables: string;
 }
 
 const saveEveryMilliseconds = 5_000;
 
 /**
- * Starts every Azure service that the app needs, and makes this process trust them.
+ * Starts the Azure services that run in this process, and makes it trust them.
  * @param options.directory for the CA's file
  * @param options.data for what the next start shall find again
  * @param options.stack is given what there is to stop, as soon as it runs
  * @throws if a port is taken
  */
 export async function startStandIns(options: {
+  certificates: Certificates;
   directory: string;
   data: DataDirectory | undefined;
   vaults: readonly VaultOptions[];
@@ -61,29 +60,18 @@ export async function startStandIns(options: {
   behaviour: VaultBehaviour;
   stack: AsyncDisposableStack;
 }): Promise<StandIns> {
-  const { directory, data, identities, ports, faults, stack } = options;
-  const names = certificateNames();
-  const certificates = data ? data.certificates(names) : createCertificates({ dnsNames: names });
-  // The table server takes longest to start, so it starts first and is waited for last.
-  const tablesStart = startTables({ tls: certificates, directory: data?.path, port: ports.tables });
-  const tablesSettled = Promise.allSettled([tablesStart]);
-  stack.defer(async () => {
-    const [start] = await tablesSettled;
-    if (start.status === 'fulfilled') await start.value.stop();
-  });
-
-  const certificate = await certificates;
-  const tls = { key: certificate.privateKey, cert: certificate.certificate };
+  const { certificates, directory, data, identities, ports, faults, stack } = options;
+  const tls = { key: certificates.privateKey, cert: certificates.certificate };
   const caFile = join(directory, 'ca.pem');
-  await writeFile(caFile, certificate.caCertificate);
-  trustInThisProcess(certificate.caCertificate);
+  await writeFile(caFile, certificates.caCertificate);
+  trustInThisProcess(certificates.caCertificate);
 
   const entra = await startEntra({
     tenants: [tenantId],
     applications: [providerApplication],
     managedIdentities: [identities.service, identities.developer],
     resources: vaultResources.map((audience) => ({ audience, tokenVersion: 1 })),
-    tls: certificate,
+    tls: certificates,
     faults,
     now: () => new Date(),
     authorityNames,
@@ -92,6 +80,7 @@ export async function startStandIns(options: {
   });
   stack.defer(() => entra.stop());
 
+  const askedPort = ports.keyVault ?? 0;
   const snapshot = await data?.readKeyVault();
   const keyVault = await startKeyVault({
     vaults: options.vaults,
@@ -100,12 +89,15 @@ export async function startStandIns(options: {
     authorityHost: entra.authorityHost,
     faults,
     now: options.now,
-    port: ports.keyVault ?? 0,
+    port: data ? await data.keyVaultPort(askedPort) : askedPort,
     ...options.behaviour,
     ...(snapshot && { snapshot }),
   });
   stack.defer(() => keyVault.stop());
-  if (data) stack.defer(keepVaults(keyVault, data));
+  if (data) {
+    await data.keepKeyVaultPort(keyVault.port);
+    stack.defer(keepVaults(keyVault, data));
+  }
 
   const broker = await startServiceBus({
     queues,
@@ -118,8 +110,7 @@ export async function startStandIns(options: {
   });
   stack.defer(() => broker.stop());
 
-  const { url } = await tablesStart;
-  return { ca: certificate.caCertificate, caFile, entra, keyVault, broker, tables: url };
+  return { ca: certificates.caCertificate, caFile, entra, keyVault, broker };
 }
 
 /**

@@ -22,7 +22,8 @@ export const help = `Runs Keyfleet, and all of Azure that it needs, on this mach
   npm start -- [--port N] [--data DIR] [--vault NAME:SKU]...
 
   --port N          port of the API, 8200 unless given; the five after it are taken too; 0 picks any that are free
-  --data DIR        keep keys, vaults and tables in DIR for the next start; without it nothing is kept
+  --data DIR        keep keys, vaults and tables in DIR for the next start; without it nothing is kept. The vaults
+                    keep their port, too, since it is part of each key's identifier
   --vault NAME:SKU  one more vault, premium or standard, beside learn-keyvault:premium and standard-keyvault:standard
   --help            show this
 
