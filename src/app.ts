@@ -3,8 +3,11 @@ import { KeyfleetError } from './errors.ts';
 import { createClouds } from './identity/clouds.ts';
 import { createServiceCredential } from './identity/credentials.ts';
 import { createRootKey } from './key-vault/root-key.ts';
+import { createAgreement as createKeyAgreement } from './keymgmt/agreement.ts';
 import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
+import { createAgreement as createSecretAgreement } from './kv/agreement.ts';
+import { createKeyValue } from './kv/index.ts';
 import { createMessaging, decodeWakeUp } from './messaging/index.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
@@ -14,6 +17,7 @@ import { readSettings } from './settings.ts';
 import { azureTables, createState, type State } from './state/index.ts';
 import { createTargets } from './targets.ts';
 import { createKeyManagementEngine } from './vault-api/engines/keymgmt.ts';
+import { createKeyValueEngine } from './vault-api/engines/kv.ts';
 import type { Log } from './vault-api/log.ts';
 import { createVaultApi, type VaultApi } from './vault-api/vault-api.ts';
 
@@ -67,7 +71,7 @@ export function createApp(environment: Record<string, string | undefined>, log: 
     vaultApi: createVaultApi({
       mounts: state.mounts,
       tokens: state.tokens,
-      engines: [createKeyManagementEngine(keyManagement)],
+      engines: [createKeyManagementEngine(keyManagement), createKeyValueEngine(createKeyValue({ state, now }))],
       version: vaultVersion,
       clusterName: 'keyfleet',
       clusterId: uuidOf(settings.tablesEndpoint),
@@ -81,7 +85,12 @@ export function createApp(environment: Record<string, string | undefined>, log: 
       }
       await reconciler.reconcile(reference);
     },
-    sweep: createSweep({ ...state, messaging, now }),
+    sweep: createSweep({
+      intents: state.intents,
+      messaging,
+      visits: { ...createKeyAgreement(state), secret: createSecretAgreement({ ...state, now }) },
+      now,
+    }),
   };
 }
 

@@ -13,7 +13,7 @@ import type { ProviderRecord, ProviderReference, ProviderStore } from '../state/
 import { wakeAll } from './distribution-wake.ts';
 import { parseProtection, parsePurposes, type KeyType } from './key-types.ts';
 import type { Waiting } from './keys.ts';
-import { repeatUntilWritten } from './repeat.ts';
+import { repeatUntilWritten } from '../state/repeat.ts';
 import { inspect, type Outcome, type Settlement } from './settlement.ts';
 
 export interface DistributionFields {

@@ -10,7 +10,7 @@ import type { ProviderStore } from '../state/providers.ts';
 import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
 import type { GenerateKeyPair, KeyPair } from './key-generation.ts';
 import { defaultKeyType, parseKeyType, type KeyType } from './key-types.ts';
-import { repeatUntilWritten } from './repeat.ts';
+import { repeatUntilWritten } from '../state/repeat.ts';
 import type { Outcome, Settlement } from './settlement.ts';
 
 /** Fields of a key that a write may hold; absent ones weren't given. */

@@ -6,7 +6,7 @@ import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
 import type { ProviderRecord, ProviderReference, ProviderStore } from '../state/providers.ts';
 import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
-import { repeatUntilWritten } from './repeat.ts';
+import { repeatUntilWritten } from '../state/repeat.ts';
 
 /** Fields of a provider that a write may hold; absent ones weren't given. */
 export interface ProviderFields {

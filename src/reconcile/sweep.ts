@@ -1,48 +1,45 @@
 import type { Messaging } from '../messaging/index.ts';
-import type { Intent, IntentStore } from '../state/intents.ts';
-import type { KeyStore } from '../state/keys.ts';
-import type { NameIndex } from '../state/names.ts';
-import type { ProviderStore } from '../state/providers.ts';
+import type { Intent, IntentStore, Subject } from '../state/intents.ts';
 import { graceTime } from './intents.ts';
 
+/** Sees to an intent that is due. @returns when to look again, or undefined if all is as it should be */
+export type Visit<Kind extends Subject['kind']> = (
+  subject: Extract<Subject, { kind: Kind }>,
+) => Promise<Date | undefined>;
+
 export interface SweepOptions {
-  keys: KeyStore;
-  providers: ProviderStore;
-  names: NameIndex;
   intents: IntentStore;
   messaging: Messaging;
+  /** Whose rooms know what agreement means for the other kinds. */
+  visits: { [Kind in Exclude<Subject['kind'], 'distribution'>]: Visit<Kind> };
   now: () => Date;
 }
 
 /**
  * Finds the work that nobody was woken for: each intent that is due is woken again, or seen to if it concerns nothing
- * but our own state. Costs as much as there are open intents, and there are none most of the time.
+ * but our own state. Costs as much as there are open intents, and there are few most of the time.
  */
-export function createSweep({ keys, providers, names, intents, messaging, now }: SweepOptions): () => Promise<void> {
+export function createSweep({ intents, messaging, visits, now }: SweepOptions): () => Promise<void> {
   async function visit(intent: Intent): Promise<void> {
-    const { subject } = intent;
-    switch (subject.kind) {
-      case 'distribution': {
-        const stamp = await intents.reschedule(intent, { dueTime: graceTime(now()), attempts: intent.attempts });
-        if (stamp !== undefined) await messaging.wake(subject, stamp);
-        return;
-      }
-      case 'key': {
-        await keys.finishRemoval(subject);
-        await agree(subject.mount, 'key', subject.key, await keys.exists(subject));
-        break;
-      }
-      case 'provider': {
-        const exists = (await providers.read(subject)) !== undefined;
-        await agree(subject.mount, 'provider', subject.provider, exists);
-        break;
-      }
+    const { subject, attempts } = intent;
+    if (subject.kind === 'distribution') {
+      const stamp = await intents.reschedule(intent, { dueTime: graceTime(now()), attempts });
+      if (stamp !== undefined) await messaging.wake(subject, stamp);
+      return;
     }
-    await intents.remove(intent);
+    const dueTime = await visitOwnState(subject);
+    await (dueTime === undefined ? intents.remove(intent) : intents.reschedule(intent, { dueTime, attempts }));
   }
 
-  async function agree(mount: string, kind: 'key' | 'provider', name: string, exists: boolean): Promise<void> {
-    await (exists ? names.add(mount, kind, name) : names.remove(mount, kind, name));
+  function visitOwnState(subject: Exclude<Subject, { kind: 'distribution' }>): Promise<Date | undefined> {
+    switch (subject.kind) {
+      case 'key':
+        return visits.key(subject);
+      case 'provider':
+        return visits.provider(subject);
+      case 'secret':
+        return visits.secret(subject);
+    }
   }
 
   return async () => {
@@ -51,7 +48,8 @@ export function createSweep({ keys, providers, names, intents, messaging, now }:
     for (const intent of due) {
       await visit(intent).catch((error: unknown) => errors.push(error));
     }
-    if (errors.length > 0)
+    if (errors.length > 0) {
       throw new AggregateError(errors, `${errors.length} of ${due.length} intents could not be seen to`);
+    }
   };
 }

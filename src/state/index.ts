@@ -1,11 +1,13 @@
 import { createAzureTable, type AzureTableOptions } from './azure-table.ts';
 import { createDataKeys, type RootKey } from './data-keys.ts';
 import { createEncryption } from './encryption.ts';
+import { createFolderIndex, type FolderIndex } from './folders.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { createKeyStore, type KeyStore } from './keys.ts';
 import { createMountStore, type MountStore } from './mounts.ts';
 import { createNameIndex, type NameIndex } from './names.ts';
 import { createProviderStore, type ProviderStore } from './providers.ts';
+import { createSecretStore, type SecretStore } from './secrets.ts';
 import type { Table } from './table.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 
@@ -15,6 +17,8 @@ export interface State {
   keys: KeyStore;
   providers: ProviderStore;
   names: NameIndex;
+  secrets: SecretStore;
+  folders: FolderIndex;
   intents: IntentStore;
 }
 
@@ -35,6 +39,8 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
     keys: createKeyStore(sealed('keys')),
     providers: createProviderStore(sealed('providers')),
     names: createNameIndex(openTable('names')),
+    secrets: createSecretStore(sealed('secrets')),
+    folders: createFolderIndex(openTable('folders')),
     intents: createIntentStore(openTable('intents')),
   };
 }

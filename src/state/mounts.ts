@@ -1,3 +1,4 @@
+import { encodeForKey } from './key-encoding.ts';
 import type { Action, Entity, Table } from './table.ts';
 
 /** A secrets engine enabled at a path. Field names and units follow Vault's `sys/mounts`. */
@@ -63,9 +64,8 @@ export function createMountStore(table: Table): MountStore {
   };
 }
 
-/** Row keys can't hold slashes. */
 function rowOf(path: string): string {
-  return mountPrefix + encodeURIComponent(path).replaceAll('%', '+');
+  return mountPrefix + encodeForKey(path);
 }
 
 function toMount({ properties }: Entity): Mount {

@@ -44,7 +44,7 @@ export async function callRoute<Context>(
   raw: RawFields,
   context: Context,
 ): Promise<BuiltinReply> {
-  if (operation === 'patch' || route[operation] === undefined) throw unsupportedOperation();
+  if (route[operation] === undefined) throw unsupportedOperation();
   const fields = convertFields(route.fields, raw);
   const reply = await callHandler(route, operation, { ...context, parameters: Object.fromEntries(parameters), fields });
   if (!hasContent(reply)) return reply;
@@ -53,7 +53,7 @@ export async function callRoute<Context>(
 
 async function callHandler<Context>(
   route: AnyRoute<Context>,
-  operation: Exclude<Operation, 'patch'>,
+  operation: Operation,
   request: RouteRequest<string, FieldSchema, Context>,
 ): Promise<BuiltinReply> {
   const reading = operation === 'read' || operation === 'list';
@@ -68,8 +68,9 @@ async function callHandler<Context>(
 }
 
 function asReply(list: ListReply | undefined): Reply | undefined {
-  if (list === undefined || list.keys.length === 0) return undefined;
+  if (list === undefined) return undefined;
   const { keys, keyInfo, warnings = [] } = list;
+  if (keys.length === 0) return warnings.length === 0 ? undefined : { warnings, notFound: 'with-content' };
   return { data: { keys: keys.toSorted(), ...(keyInfo && { key_info: keyInfo }) }, warnings };
 }
 

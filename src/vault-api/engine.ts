@@ -28,6 +28,11 @@ export type RouteRequest<Path extends string, Schema extends FieldSchema, Contex
 export interface Reply {
   data?: Record<string, unknown>;
   warnings?: readonly string[];
+  /**
+   * Answers 404 all the same. `with-content`: what there is to say about something that is gone, which clients take for
+   * a result. `empty`: no body at all.
+   */
+  notFound?: 'with-content' | 'empty';
 }
 
 export interface ListReply {
@@ -56,6 +61,8 @@ export interface RouteOf<Path extends string, Schema extends FieldSchema, Contex
   /** Undefined is a 404. */
   read?(request: RouteRequest<Path, Schema, Context>): Promise<Answer | undefined>;
   list?(request: RouteRequest<Path, Schema, Context>): Promise<ListReply>;
+  /** A merge patch (RFC 7396): its media type has been checked. */
+  patch?(request: RouteRequest<Path, Schema, Context>): Promise<Answer>;
   /** PUT and POST alike. */
   write?(request: RouteRequest<Path, Schema, Context>): Promise<Answer>;
   delete?(request: RouteRequest<Path, Schema, Context>): Promise<Answer>;
@@ -75,6 +82,13 @@ export interface Engine {
   /** As in `vault secrets enable <type>`. */
   type: string;
   routes: readonly Route[];
+  /** Other names of the type, each with the options it stands for: `kv-v2`. */
+  aliases?: Readonly<Record<string, Record<string, string>>>;
+  /**
+   * Options to keep for a new mount. An engine without this has no versions to choose from.
+   * @throws KeyfleetError `invalid_request`
+   */
+  mountOptions?(given: Readonly<Record<string, string>>): Record<string, string>;
   /**
    * Asked before a mount is disabled; may be asked again for the same mount.
    * @throws KeyfleetError to keep the mount, e.g. while keys are distributed

@@ -1,4 +1,5 @@
 import { KeyfleetError } from '../errors.ts';
+import { isExactNumber } from '../exact-json.ts';
 import { convert } from './field-conversion.ts';
 import type { FieldSchema, FieldType, FieldValues, RawFields } from './field-types.ts';
 
@@ -16,7 +17,8 @@ export function convertFields<Schema extends FieldSchema>(schema: Schema, raw: R
 }
 
 function convertOne(name: string, type: FieldType, sent: unknown): unknown {
-  const converted = convert[type](sent);
+  // Only inside a map does it matter how exactly a number was written.
+  const converted = convert[type](isExactNumber(sent) ? Number(sent.rawJSON) : sent);
   if ('problem' in converted) {
     throw new KeyfleetError(
       'invalid_request',

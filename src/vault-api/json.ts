@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.ts';
 import { invalidRequest } from './errors.ts';
 import type { RawFields } from './field-types.ts';
 
@@ -31,7 +32,7 @@ function decodeUtf8(body: Buffer): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch (error) {
     const [, position] = /at position (\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
     throw invalidRequest(

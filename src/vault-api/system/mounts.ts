@@ -69,16 +69,15 @@ export function createMountRoutes({ mounts, engines, version, newUuid, system }:
         const maxLeaseTtlSeconds = readLeaseTtl('max', config.max_lease_ttl);
         checkLeaseTtls(defaultLeaseTtlSeconds, maxLeaseTtlSeconds);
         if (type === '') throw invalidRequest('backend type must be specified as a string');
-        if (!engines.some((engine) => engine.type === type)) {
-          throw invalidRequest(`plugin not found in the catalog: ${type}`);
-        }
-        if (options.version) throw invalidRequest(`secrets engine "${type}" does not allow setting a version`);
+        const engine = engines.find((candidate) => candidate.type === type || candidate.aliases?.[type] !== undefined);
+        if (engine === undefined) throw invalidRequest(`plugin not found in the catalog: ${type}`);
+        const kept = keptOptions(engine, type, options);
 
         await table.enable({
           path,
-          type,
+          type: engine.type,
           uuid: newUuid(),
-          accessor: `${type}_${randomBytes(4).toString('hex')}`,
+          accessor: `${engine.type}_${randomBytes(4).toString('hex')}`,
           description: fields.description ?? '',
           defaultLeaseTtlSeconds,
           maxLeaseTtlSeconds,
@@ -86,7 +85,7 @@ export function createMountRoutes({ mounts, engines, version, newUuid, system }:
           local: fields.local ?? false,
           sealWrap: fields.seal_wrap ?? false,
           externalEntropyAccess: fields.external_entropy_access ?? false,
-          options: Object.keys(options).length === 0 ? null : options,
+          options: Object.keys(kept).length === 0 ? null : kept,
         });
         return {};
       },
@@ -99,4 +98,10 @@ export function createMountRoutes({ mounts, engines, version, newUuid, system }:
       },
     }),
   ];
+}
+
+function keptOptions(engine: Engine, type: string, given: Record<string, string>): Record<string, string> {
+  if (engine.mountOptions !== undefined) return engine.mountOptions({ ...given, ...engine.aliases?.[type] });
+  if (given.version) throw invalidRequest(`secrets engine "${type}" does not allow setting a version`);
+  return given;
 }
