@@ -119,3 +119,18 @@ test.each([500, 502, 503, 504])('the SDK repeats a %d', async (status) => {
   await keyClient(uri, 'admin', { retryOptions: { maxRetries: 1, retryDelayInMs: 1 } }).getKey(name);
   expect(vaults.faults.log.at(-1)).toMatchObject({ operation: 'get', name, fault: { status } });
 });
+
+test.each([
+  ['setSecret', 'PUT', '/secrets/it', { value: 'v' }],
+  ['getSecret', 'GET', '/secrets/it', undefined],
+  ['import', 'PUT', '/keys/it', {}],
+  ['sign', 'POST', '/keys/it//sign', {}],
+  ['unwrapKey', 'POST', '/keys/it//unwrapkey', {}],
+  ['getDeleted', 'GET', '/deletedkeys/it', undefined],
+  ['recoverSecret', 'POST', '/deletedsecrets/it/recover', undefined],
+  ['restore', 'POST', '/keys/restore', {}],
+])('an operation is asked for by its own name: %s', async (operation, method, path, body) => {
+  vaults.faults.add({ service: 'key-vault', operation, times: 1, fault: { kind: 'refuse', status: 418, code: 'Tea' } });
+  expect(refusalOf(await raw(uri, method, versioned(path), body))).toEqual([418, 'Tea']);
+  expect(vaults.faults.log.at(-1)).toMatchObject({ operation, name: operation === 'restore' ? '' : 'it' });
+});

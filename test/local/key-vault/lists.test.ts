@@ -54,6 +54,14 @@ test('a page has 25 items and a link with an opaque token that repeats the api-v
   expect(pages.at(-1)?.body.nextLink).toBeNull();
 });
 
+test('a link names port 443 where the request named none', async () => {
+  const shared = `https://localhost:${vaults.port}`;
+  const headers = { host: 'premium-vault.vault.localhost' };
+  const answer = await raw(shared, 'GET', versioned('/keys'), undefined, { token: 'admin', headers });
+  expect(answer.body.nextLink).toMatch(/^https:\/\/premium-vault\.vault\.localhost:443\/keys\?/);
+  expect(itemsOf(answer)[0]?.kid).toMatch(/^https:\/\/premium-vault\.vault\.localhost\/keys\//);
+});
+
 test('maxresults bounds the page and is repeated in the link', async () => {
   const pages = await follow(uri, versioned('/keys?maxresults=20'));
   expect(pages.map((page) => itemsOf(page).length)).toEqual([20, 20, 20]);

@@ -205,6 +205,19 @@ test('delete takes all versions, recover brings them all back', async () => {
   expect((await calls.get(name)).text).toBe(newest.text);
 });
 
+test('a create that is still making its material when the key is deleted adds nothing to it', async () => {
+  const calls = to(uri);
+  const name = fresh();
+  await calls.create(name);
+  const creation = raw(uri, 'POST', versioned(`/keys/${name}/create`), { kty: 'RSA', key_size: 4096 });
+  await calls.remove(name);
+  expect(refusalOf(await creation)).toEqual(beingDeleted);
+  vaults.clock.advance(lag);
+  await calls.recover(name);
+  vaults.clock.advance(lag);
+  expect((await calls.versions(name)).body.value).toHaveLength(1);
+});
+
 test('purge answers 204 without a body, a length or a type', async () => {
   const calls = to(uri);
   const name = fresh();
