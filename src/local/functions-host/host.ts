@@ -1,25 +1,21 @@
 import type { TokenCredential } from '@azure/identity';
-import type { ServiceBusClient } from '@azure/service-bus';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { readHostJson } from './configuration/host-json.ts';
+import { type HostJson, readHostJson } from './configuration/host-json.ts';
 import { readSetting } from './configuration/settings.ts';
-import { indexFunctions } from './function-index.ts';
 import { createDispatcher } from './http/dispatcher.ts';
 import { createHostEndpoints } from './http/host-endpoints.ts';
 import { createKeyCheck } from './http/keys.ts';
-import { startHttpFront } from './http/server.ts';
+import { type HttpFront, startHttpFront } from './http/server.ts';
 import { createThrottle } from './http/throttle.ts';
-import { createInvoker } from './invoker.ts';
+import { createInvoker, type Invoker } from './invoker.ts';
 import { filterLog, type LogSink } from './logs.ts';
-import { connect } from './service-bus/connection.ts';
-import { createServiceBusFunction } from './service-bus/service-bus-function.ts';
 import type { ScheduleStatus, ScheduleStore } from './timers/schedule-status.ts';
-import { createTimerFunction } from './timers/timer-function.ts';
+import { createTriggers, type Triggers } from './triggers.ts';
 import { nodeArguments, workerEnvironment } from './worker-environment.ts';
 import { startWorkerProcess } from './worker-process.ts';
-import { createWorkerSupervisor } from './worker-supervisor.ts';
+import { createWorkerSupervisor, type WorkerSupervisor } from './worker-supervisor.ts';
 
 export interface FunctionsHostOptions {
   /** The app's root, where package.json (`main` names the entry files) and host.json are. */
@@ -62,15 +58,66 @@ const drainMilliseconds = 30_000;
 
 /**
  * Runs a Functions app on loopback as the Azure Functions host was observed to.
- * @throws Error when host.json can't be read, the app's `appStart` hook rejects or its worker crashes too often
+ * @throws Error when host.json can't be read, the port is taken, the app's `appStart` hook rejects, it wants HTTP
+ *   streaming, or its worker crashes too often
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { settings, preload = [], serviceBusCredential, now = () => new Date() } = options;
+  const { settings, now = () => new Date() } = options;
   const directory = path.resolve(options.directory);
   const hostJson = await readHostJson(directory);
   const log = filterLog(options.log ?? (() => undefined), hostJson.logLevels);
 
-  const supervisor = createWorkerSupervisor({
+  const supervisor = startSupervisor(options, { directory, log, now });
+  const registered = await supervisor.start();
+  const invoker = createInvoker({
+    send: supervisor.invoke,
+    timeoutMilliseconds: hostJson.functionTimeoutMilliseconds,
+    onTimeout: supervisor.replace,
+    log,
+  });
+  const triggers = createTriggers({
+    registered,
+    settings,
+    hostJson,
+    serviceBusCredential: options.serviceBusCredential,
+    scheduleStore: options.scheduleStore ?? new Map<string, ScheduleStatus>(),
+    invoker,
+    now,
+    log,
+  });
+  const front = await startFront(options, { hostJson, triggers, invoker, now }).catch(async (error: unknown) => {
+    await supervisor.stop();
+    throw error;
+  });
+  triggers.start();
+
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopAll({ front, triggers, invoker, supervisor }));
+  supervisor.givenUp
+    .then((reason) => {
+      log({ category: 'Host.General', level: 'critical', message: `The host stops: ${reason}` });
+      return stop();
+    })
+    .catch((error: unknown) =>
+      log({ category: 'Host.General', level: 'error', message: `Stopping the host failed: ${String(error)}` }),
+    );
+
+  return {
+    url: `http://127.0.0.1:${front.port}`,
+    port: front.port,
+    functions: triggers.served,
+    get workerPid() {
+      return supervisor.processId();
+    },
+    stop,
+  };
+}
+
+function startSupervisor(
+  { settings, preload = [] }: FunctionsHostOptions,
+  { directory, log, now }: { directory: string; log: LogSink; now: () => Date },
+): WorkerSupervisor {
+  return createWorkerSupervisor({
     now,
     log,
     startProcess: () =>
@@ -83,48 +130,20 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
         log,
       }),
   });
-  const registered = await supervisor.start();
-  const invoker = createInvoker({
-    send: supervisor.invoke,
-    timeoutMilliseconds: hostJson.functionTimeoutMilliseconds,
-    onTimeout: supervisor.replace,
-    log,
-  });
+}
 
-  const clients = new Map<string, ServiceBusClient>();
-  const connectOnce = (name: string): ServiceBusClient => {
-    const client = clients.get(name) ?? connect(name, settings, serviceBusCredential);
-    clients.set(name, client);
-    return client;
-  };
-  const store = options.scheduleStore ?? new Map<string, ScheduleStatus>();
-  const index = indexFunctions({
-    registered,
-    settings,
-    routePrefix: hostJson.http.routePrefix,
-    createTimer: (metadata, bindingName, binding) =>
-      createTimerFunction({ metadata, bindingName, binding, settings, invoker, store, now, random: Math.random }),
-    createServiceBus: ({ name }, bindingName, binding) =>
-      createServiceBusFunction({
-        name,
-        bindingName,
-        binding,
-        settings,
-        hostSettings: hostJson.serviceBus,
-        connect: connectOnce,
-        invoker,
-        log,
-      }),
-  });
-  for (const message of index.errors) log({ category: 'Host.Startup', level: 'error', message });
-
-  const keys = createKeyCheck({ master: options.masterKey, host: options.hostKey, functions: options.functionKeys });
-  const timersByLowerName = new Map([...index.timers].map(([name, timer]) => [name.toLowerCase(), timer]));
-  const front = await startHttpFront(options.port, {
+function startFront(
+  options: FunctionsHostOptions,
+  parts: { hostJson: HostJson; triggers: Triggers; invoker: Invoker; now: () => Date },
+): Promise<HttpFront> {
+  const { settings, masterKey: master, hostKey: host, functionKeys } = options;
+  const { hostJson, triggers, invoker, now } = parts;
+  const keys = createKeyCheck({ master, host, functions: functionKeys });
+  return startHttpFront(options.port, {
     now,
     bodyLimitBytes: Number(readSetting(settings, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? defaultBodyLimitBytes),
     handle: createDispatcher({
-      routes: index.routes,
+      routes: triggers.routes,
       keys,
       invoker,
       throttle: createThrottle(hostJson.http),
@@ -132,48 +151,27 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
       hasHomepage: readSetting(settings, 'AzureWebJobsDisableHomepage')?.toLowerCase() !== 'true',
       hostEndpoints: createHostEndpoints({
         keys,
-        functions: index.served,
+        functions: triggers.served,
         hostVersion,
-        runFunction(name) {
-          const timer = timersByLowerName.get(name);
-          timer?.runNow();
-          return timer !== undefined;
-        },
+        runFunction: triggers.runTimer,
       }),
     }),
   });
-  for (const timer of index.timers.values()) timer.start();
-  for (const listener of index.serviceBus) listener.start();
+}
 
-  async function finish(): Promise<void> {
-    const finished = Promise.all([front.finish(), ...index.serviceBus.map((listener) => listener.stop())]);
-    for (const timer of index.timers.values()) timer.stop();
-    const grace = new AbortController();
-    const drained = Promise.all([finished, invoker.idle()]);
-    await Promise.race([drained, sleep(drainMilliseconds, undefined, { signal: grace.signal })]);
-    grace.abort();
-    await supervisor.stop();
-    front.close();
-    await Promise.all([...clients.values()].map((client) => client.close()));
-  }
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopped ??= finish());
-  const reportFailure = (error: unknown): void =>
-    log({ category: 'Host.General', level: 'error', message: `Stopping the host failed: ${String(error)}` });
-  supervisor.givenUp
-    .then((reason) => {
-      log({ category: 'Host.General', level: 'critical', message: `The host stops: ${reason}` });
-      return stop();
-    })
-    .catch(reportFailure);
-
-  return {
-    url: `http://127.0.0.1:${front.port}`,
-    port: front.port,
-    functions: index.served,
-    get workerPid() {
-      return supervisor.processId();
-    },
-    stop,
-  };
+/** Nothing new from here on; what runs may finish; then the app's own end. */
+async function stopAll(parts: {
+  front: HttpFront;
+  triggers: Triggers;
+  invoker: Invoker;
+  supervisor: WorkerSupervisor;
+}): Promise<void> {
+  const { front, triggers, invoker, supervisor } = parts;
+  const grace = new AbortController();
+  const finished = Promise.all([front.finish(), triggers.stop(), invoker.idle()]);
+  await Promise.race([finished, sleep(drainMilliseconds, undefined, { signal: grace.signal })]);
+  grace.abort();
+  await supervisor.stop();
+  front.close();
+  await triggers.close();
 }

@@ -85,7 +85,7 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
       case 'failure':
         return take(message.invocationId)?.reject(new InvocationFailed(message.failure));
       case 'log':
-        return log(message);
+        return log({ category: message.category, level: message.level, message: message.message });
       case 'ready':
         return void events.emit('started', { functions: message.functions });
       case 'start-refused':

@@ -32,7 +32,7 @@ function ownMetadata(message: ServiceBusReceivedMessage): Record<string, RpcType
     // The client counts earlier deliveries, the host this one too.
     DeliveryCount: (message.deliveryCount ?? 0) + 1,
     LockToken: message.lockToken,
-    ExpiresAtUtc: message.expiresAtUtc,
+    ExpiresAtUtc: expiry(message.expiresAtUtc),
     EnqueuedTimeUtc: message.enqueuedTimeUtc,
     MessageId: message.messageId,
     ContentType: message.contentType,
@@ -47,6 +47,11 @@ function ownMetadata(message: ServiceBusReceivedMessage): Record<string, RpcType
       .filter(([, value]) => value !== undefined && value !== null)
       .map(([name, value]) => [name, toRpc(value)]),
   );
+}
+
+/** JavaScript's calendar goes on after the year 9999, .NET's doesn't. */
+function expiry(time: Date | undefined): unknown {
+  return time && time.getUTCFullYear() > 9999 ? '9999-12-31T23:59:59.9999999Z' : time;
 }
 
 function overwrite(metadata: Record<string, RpcTypedData>, text: string): Record<string, RpcTypedData> {

@@ -7,6 +7,7 @@ import type { RpcInvocationRequest, RpcLogLevel } from '../rpc.ts';
 import { type CoreModule, provideCoreModule } from './core-module.ts';
 import { createHooks, withReadOnly } from './hooks.ts';
 import { invoke } from './invoke.ts';
+import { withoutServers } from './without-servers.ts';
 import { loadApp } from './load-app.ts';
 import type { HostMessage, InvocationFailure, WorkerMessage } from './protocol.ts';
 import { createRegistrations } from './registrations.ts';
@@ -43,11 +44,11 @@ async function start({ directory, preload, hostVersion }: Extract<HostMessage, {
   }
   try {
     await hooks.run('appStart', hookContext({ functionAppDirectory: directory }));
+    await withoutServers(async () => core?.programmingModel()?.getCapabilities?.({}));
   } catch (error) {
     send({ kind: 'start-refused', reason: describe(error).stack });
     return;
   }
-  await core.programmingModel()?.getCapabilities?.({});
   registrations.close();
   send({ kind: 'ready', functions: [...registrations.functions.values()].map(({ metadata }) => plain(metadata)) });
 }

@@ -20,7 +20,7 @@ export interface RawConnection {
   close(): void;
 }
 
-const deadlineMilliseconds = 5000;
+const deadlineMilliseconds = 15_000;
 
 /** A client that hides nothing: what is written goes out byte for byte. */
 export async function openConnection(port: number): Promise<RawConnection> {
