@@ -55,8 +55,8 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     const distribution = state?.distributions.find((entry) => entry.distribution.provider === reference.provider);
     const provider = await providers.read(reference);
     if (state === undefined || distribution === undefined) {
-      // Somebody may be about to write the distribution; only an old intent is a leftover.
-      if (intent !== undefined && intent.dueTime > now()) return 'waiting';
+      // Somebody may be about to write the distribution; only what the sweep had to wake is a leftover.
+      if (intent?.attempts === 0 && intent.dueTime > now()) return 'waiting';
       if (provider !== undefined) await providers.releaseKey(reference, reference.key);
       return 'settled';
     }

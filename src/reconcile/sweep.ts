@@ -23,7 +23,8 @@ export function createSweep({ intents, messaging, visits, now }: SweepOptions): 
   async function visit(intent: Intent): Promise<void> {
     const { subject, attempts } = intent;
     if (subject.kind === 'distribution') {
-      const stamp = await intents.reschedule(intent, { dueTime: graceTime(now()), attempts });
+      const again = { dueTime: graceTime(now()), attempts: Math.max(1, attempts) };
+      const stamp = await intents.reschedule(intent, again);
       if (stamp !== undefined) await messaging.wake(subject, stamp);
       return;
     }

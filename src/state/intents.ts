@@ -19,7 +19,7 @@ export interface Intent {
   etag: string;
   /** Unlike any earlier one of this subject. */
   stamp: string;
-  /** Tries so far. */
+  /** Tries so far, wakes by the sweep included. 0: whoever wrote it is still at it. */
   attempts: number;
   /** Before this nobody but the one who wrote it needs to look. */
   dueTime: Date;

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { isAzureFailure } from '../../src/azure-failure.ts';
+import { isKeyfleetError } from '../../src/errors.ts';
+import { createWorld, openHouse, settle, type House, type World } from '../support/house.ts';
+import { isCrash, type Interruption } from '../support/interruptions.ts';
+import { checkAgreement, checkAlways, mount, writeProviders } from '../support/invariants.ts';
+
+const waiting = { preferAsync: true };
+const key = { mount, key: 'a' };
+const distribution = { purpose: ['sign'], protection: 'hsm' };
+
+/** What comes before the operation that is cut, and the operation. */
+const operations: Record<
+  string,
+  { before: (house: House) => Promise<unknown>; cut: (house: House) => Promise<unknown> }
+> = {
+  create: { before: async () => undefined, cut: (house) => house.keys.write(key, {}, waiting) },
+  distribute: {
+    before: (house) => house.keys.write(key, {}, waiting),
+    cut: (house) => house.distributions.write({ ...key, provider: 'p' }, distribution, waiting),
+  },
+  rotate: { before: distributed, cut: (house) => house.keys.rotate(key, waiting) },
+  disable: {
+    before: async (house) => {
+      await distributed(house);
+      await house.keys.rotate(key, waiting);
+    },
+    cut: (house) => house.keys.write(key, { minEnabledVersion: 2 }, waiting),
+  },
+  'remove from a vault': {
+    before: distributed,
+    cut: (house) => house.distributions.delete({ ...key, provider: 'p' }, waiting),
+  },
+  delete: {
+    before: async (house) => {
+      await house.keys.write(key, { deletionAllowed: true }, waiting);
+      await house.keys.rotate(key, waiting);
+    },
+    cut: (house) => house.keys.delete(key),
+  },
+};
+
+async function distributed(house: House): Promise<void> {
+  await house.keys.write(key, {}, waiting);
+  for (const provider of ['p', 'q']) await house.distributions.write({ ...key, provider }, distribution, waiting);
+}
+
+const ways: Interruption[] = ['crash-before', 'crash-after', 'lost', 'unavailable', 'throttled'];
+
+/** Does the operation and all that follows from it, cut at one call; then lets the world recover. @returns calls made */
+async function runCut(name: string, cutAt: number, how: Interruption): Promise<{ calls: number; cut: boolean }> {
+  const operation = operations[name];
+  const world = createWorld();
+  const calm = openHouse(world);
+  await writeProviders(calm);
+  await operation?.before(calm);
+  expect(await settle(world, calm)).toBe(true);
+
+  let cut = false;
+  const house = openHouse(world, (call, remote) => {
+    if (call !== cutAt || (!remote && !how.startsWith('crash'))) return undefined;
+    cut = true;
+    return how;
+  });
+  await attempt(() => operation?.cut(house));
+  await attempt(() => workUntilQuiet(world, house));
+  await checkAlways(world, calm, new Map());
+  expect(await settle(world, openHouse(world)), 'everything settles').toBe(true);
+  await checkAgreement(world, openHouse(world));
+  return { calls: house.interruptions.calls, cut };
+}
+
+/** A message whose handling failed is delivered again. */
+async function workUntilQuiet(world: World, house: House): Promise<void> {
+  const messages = [...world.queue];
+  try {
+    await settle(world, house);
+  } catch (error) {
+    for (const { reference } of messages)
+      world.queue.push({ reference, stamp: `again-${Math.random()}`, time: world.now() });
+    throw error;
+  }
+}
+
+async function attempt(run: () => Promise<unknown> | undefined): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!isCrash(error) && !isKeyfleetError(error) && !isAzureFailure(error)) throw error;
+  }
+}
+
+describe('one cut, at every call, in every way', () => {
+  it.each(Object.keys(operations))(
+    '%s',
+    async (name) => {
+      const { calls } = await runCut(name, Infinity, 'crash-before');
+      let cuts = 0;
+      for (const how of ways) {
+        for (let call = 0; call < calls; call++) {
+          const { cut } = await runCut(name, call, how).catch((error: unknown) => {
+            throw new Error(`${name} cut at call ${call} (${how})`, { cause: error });
+          });
+          if (cut) cuts++;
+        }
+      }
+      expect(cuts, 'the cuts were made').toBeGreaterThan(calls);
+    },
+    120_000,
+  );
+});
