@@ -17,13 +17,13 @@ import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
 
 /** What outlives a process: tables, vaults, queue, and the clock on the wall. */
 export interface World {
-  vault(name: string): MemoryVault;
+  vault: (name: string) => MemoryVault;
   vaults: ReadonlyMap<string, MemoryVault>;
   /** Messages that nobody has seen to. */
   queue: { reference: DistributionReference; stamp: string; time: Date }[];
-  now(): Date;
+  now: () => Date;
   pass(seconds: number): void;
-  openTable(name: string): Table;
+  openTable: (name: string) => Table;
 }
 
 export function createWorld(): World {
@@ -57,8 +57,8 @@ export function createWorld(): World {
 export interface House extends KeyManagement {
   state: State;
   interruptions: Interruptions;
-  reconcile(reference: DistributionReference): Promise<void>;
-  sweep(): Promise<void>;
+  reconcile: (reference: DistributionReference) => Promise<void>;
+  sweep: () => Promise<void>;
 }
 
 /** @param interrupt decides about each call to a table, a vault or the queue */
@@ -95,13 +95,13 @@ export function openHouse(
   );
   const importer = createVersionImporter({ ...state, targets, now });
   const steps = createStepRunner({ ...state, targets, importer, now });
-  const { reconcile } = createReconciler({ ...state, messaging, steps, now });
+  const reconciler = createReconciler({ ...state, messaging, steps, now });
   const visits = { ...createAgreement(state), secret: async () => undefined };
   return {
     ...createKeyManagement({ state, messaging, targets, generateKeyPair: pooledKeyPair, waitSeconds: 0, now }),
     state,
     interruptions,
-    reconcile,
+    reconcile: (reference) => reconciler.reconcile(reference),
     sweep: createSweep({ intents: state.intents, messaging, visits, now }),
   };
 }
