@@ -1,6 +1,6 @@
 import { KeyfleetError } from '../errors.ts';
 import type { Announcer } from '../reconcile/intents.ts';
-import { keyExchangeKeyName, type Targets } from '../reconcile/target.ts';
+import { keyExchangeKeyName, ownerOf, type Targets } from '../reconcile/target.ts';
 import type { Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
@@ -49,7 +49,7 @@ export function createProviders({ providers, keys, names, announcer, targets, no
     const record: ProviderRecord = {
       kind: checkedKind(fields.provider),
       keyCollection: checkedVaultName(fields.keyCollection),
-      kekName: keyExchangeKeyName(createdTime),
+      kekName: keyExchangeKeyName(ownerOf(reference.mount, reference.provider), createdTime),
       createdTime,
       credentials: fields.credentials ?? {},
     };

@@ -67,7 +67,7 @@ export interface VersionImporterOptions {
 export function createVersionImporter({ keys, providers, targets, now }: VersionImporterOptions): VersionImporter {
   /** The old name is held by a deleted key, which only its owner may recover or purge: the next try uses another. */
   async function renameExchangeKey({ reference, providerName, provider }: ImportRequest): Promise<void> {
-    const kekName = keyExchangeKeyName(now());
+    const kekName = keyExchangeKeyName(ownerOf(reference.mount, providerName), now());
     await providers.update({ mount: reference.mount, provider: providerName }, { ...provider, kekName });
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { KeyExchangeKeys } from '../key-vault/key-exchange-key.ts';
 import type { TargetVault } from '../key-vault/target-vault.ts';
 import type { ProviderRecord } from '../state/providers.ts';
@@ -14,9 +15,14 @@ export function ownerOf(mount: string, name: string): string {
   return `${mount}/${name}`;
 }
 
-/** Unlike any earlier one in the vault: the name of a deleted key can't be used again until it is purged. */
-export function keyExchangeKeyName(now: Date): string {
-  return `keyfleet-kek-${Math.floor(now.getTime() / 1000)}`;
+/**
+ * Unlike any other in the vault: the name of a deleted key can't be used again until it is purged, and several providers
+ * may stand for one vault.
+ * @param owner of the provider, from {@link ownerOf}
+ */
+export function keyExchangeKeyName(owner: string, now: Date): string {
+  const ownerHash = createHash('sha256').update(owner).digest('hex').slice(0, 8);
+  return `keyfleet-kek-${Math.floor(now.getTime() / 1000)}-${ownerHash}`;
 }
 
 /** The name of a key in a vault, unlike any it had there before. Vault names them the same way. */

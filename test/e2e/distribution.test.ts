@@ -93,6 +93,16 @@ describe('the protection', () => {
     expect(kek?.publicKey.asymmetricKeyDetails?.modulusLength).toBe(4096);
   });
 
+  test('hsm takes one such key for each provider, of those too that were made together for one vault', async () => {
+    const before = await seeNames(clientOf('other'));
+    const pair = ['left', 'right'];
+    await Promise.all(pair.map((name) => keymgmt.done('PUT', `kms/${name}`, providerFields(vaultNames.other))));
+    await Promise.all(pair.map((name) => keymgmt.done('POST', `key/for-${name}`)));
+    await Promise.all(pair.map((name) => keymgmt.done('PUT', `kms/${name}/key/for-${name}`, { purpose: 'sign' })));
+    const added = (await seeNames(clientOf('other'))).filter((name) => !before.includes(name));
+    expect(added.filter((name) => name.startsWith('keyfleet-kek'))).toHaveLength(2);
+  });
+
   test('software is Bring Your Own Key too where the vault can', async () => {
     const before = callsOn(vaultNames.other).length;
     await keymgmt.done('POST', 'key/soft-premium');

@@ -146,7 +146,9 @@ test('will not disable an engine that has keys', async () => {
 
 test('takes everything back, and the engine is gone', async () => {
   for (const name of keys) await vault.delete(`keymgmt/kms/keyvault/key/${name}`);
-  expect(await seeNames(keyClient(service.platform, vaultName))).toEqual([expect.stringMatching(/^keyfleet-kek-\d+$/)]);
+  expect(await seeNames(keyClient(service.platform, vaultName))).toEqual([
+    expect.stringMatching(/^keyfleet-kek-\d+-[0-9a-f]{8}$/),
+  ]);
   await vault.delete('keymgmt/kms/keyvault');
   for (const name of keys) {
     await vault.write(`keymgmt/key/${name}`, { deletion_allowed: true });
