@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { isAzureFailure } from '../azure-failure.ts';
 import { KeyfleetError } from '../errors.ts';
 import type { Announcer } from '../reconcile/intents.ts';
+import { nextStep } from '../reconcile/plan.ts';
 import { ownerOf, type Targets } from '../reconcile/target.ts';
 import type { DistributionState, KeyReference, KeyState } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
@@ -99,12 +100,15 @@ export function createKeys(options: KeysOptions): Keys {
     }
     const minEnabledVersion = checkedMinimum(fields.minEnabledVersion, key.latestVersion) ?? key.minEnabledVersion;
     const deletionAllowed = fields.deletionAllowed ?? key.deletionAllowed;
-    if (minEnabledVersion === key.minEnabledVersion && deletionAllowed === key.deletionAllowed) {
-      return nothingToWaitFor;
-    }
-    const affected = minEnabledVersion === key.minEnabledVersion ? [] : state.distributions.filter(isPlaced);
+    const changesMinimum = minEnabledVersion !== key.minEnabledVersion;
+    const changes = changesMinimum || deletionAllowed !== key.deletionAllowed;
+    // The same minimum again is a wish to try again what a vault refused.
+    const affected = state.distributions
+      .filter(isPlaced)
+      .filter((entry) => changesMinimum || (fields.minEnabledVersion !== undefined && nextStep(state, entry)));
+    if (!changes && affected.length === 0) return nothingToWaitFor;
     const stamps = await announceAll(announcer, reference, affected);
-    if (!(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
+    if (changes && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
     for (const { distribution } of affected)
       await clearRefusal(keys, { ...reference, provider: distribution.provider });
     return wakeAll(announcer, stamps, () => settlement.settle(reference, providerNames(affected), waiting));
@@ -136,7 +140,10 @@ export function createKeys(options: KeysOptions): Keys {
             'upstream_refused',
             `key "${reference.key}" is not rotated: provider "${distribution.provider}" can't take a new version now: ${reason}`,
           );
-        if (distribution.refusal !== undefined) throw refuse(distribution.refusal.reason);
+        if (distribution.refusal !== undefined) {
+          const path = `kms/${distribution.provider}/key/${reference.key}`;
+          throw refuse(`${distribution.refusal.reason}. Once that is mended, write ${path} again and then rotate`);
+        }
         const provider = await providers.read({ mount: reference.mount, provider: distribution.provider });
         if (provider === undefined) return;
         const owner = ownerOf(reference.mount, distribution.provider);

@@ -84,3 +84,10 @@ export function keymgmtAt({ platform, vault }: Pick<Service, 'platform' | 'vault
     seen: async (path, vaultName) => seeVersions(keyClient(platform, vaultName), (await distribution(path)).name),
   };
 }
+
+/** The one error of a request that must have been refused as the caller's to mend. */
+export function errorOf({ status, body, text }: Answer): string {
+  expect({ status, text }).toMatchObject({ status: 400 });
+  expect(body.errors).toHaveLength(1);
+  return body.errors?.[0] ?? '';
+}

@@ -51,6 +51,8 @@ export interface Service {
 
 export interface ServiceOptions extends HostChanges {
   platform?: PlatformOptions;
+  /** Settings that depend on the platform, for the first host. */
+  configure?: (platform: Platform) => Promise<Record<string, string>>;
 }
 
 const masterKey = 'master-key-of-the-tests';
@@ -81,7 +83,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     return host;
   }
   try {
-    const host = await startHost(options);
+    const configured = await options.configure?.(platform);
+    const host = await startHost({ ...options, settings: { ...configured, ...options.settings } });
     return { platform, host, vault: vaultOf(host, platform.rootToken), startHost, stop };
   } catch (error) {
     await stop();
