@@ -57,7 +57,8 @@ function boundToTenant(credential: TokenCredential, tenantId: string): TokenCred
 }
 
 function toCredentialFailure(error: unknown): AzureFailure {
-  const reason = firstLine(entraDescription(error) ?? (error instanceof Error ? error.message : String(error)));
+  const text = error instanceof Error ? error.message : String(error);
+  const reason = entraReason(text) ?? firstLine(text);
   return isRefusal(error)
     ? new AzureFailure('credentials', `Entra refused the credentials: ${reason}`, { cause: error })
     : new AzureFailure('unavailable', `no token could be had: ${reason}`, { cause: error });
@@ -71,10 +72,10 @@ function isRefusal(error: unknown): boolean {
   return /AADSTS\d+/.test(error.message) || error.name === 'CredentialUnavailableError';
 }
 
-function entraDescription(error: unknown): string | undefined {
-  const description = (error as { errorResponse?: { errorDescription?: unknown } } | null)?.errorResponse
-    ?.errorDescription;
-  return typeof description === 'string' ? description : undefined;
+/** Entra's own words in the middle of its client's: `AADSTS7000215: Invalid client secret provided. ...` */
+function entraReason(text: string): string | undefined {
+  const [reason] = /AADSTS\d+:.*?(?=\s+Trace ID:|[\r\n]|$)/.exec(text) ?? [];
+  return reason;
 }
 
 function firstLine(text: string): string {
