@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createDataKeys, type RootKey } from '../../src/state/data-keys.ts';
 import { createEncryption, type Place } from '../../src/state/encryption.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
@@ -99,10 +99,9 @@ describe('encryption at rest', () => {
   it('does not keep a failure', async () => {
     const { open, rootKey } = setUp();
     const encryption = open();
-    const { unwrap } = rootKey;
-    rootKey.unwrap = () => Promise.reject(new Error('home vault away'));
+    const away = vi.spyOn(rootKey, 'unwrap').mockRejectedValueOnce(new Error('home vault away'));
     await expect(encryption.seal(place, secret)).rejects.toThrow('home vault away');
-    rootKey.unwrap = unwrap;
+    away.mockRestore();
     await expect(encryption.seal(place, secret)).resolves.toBeInstanceOf(Buffer);
   });
 });
