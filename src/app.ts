@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { KeyfleetError } from './errors.ts';
 import { createClouds } from './identity/clouds.ts';
 import { createServiceCredential } from './identity/credentials.ts';
+import { createSignIn } from './identity/sign-in.ts';
 import { createRootKey } from './key-vault/root-key.ts';
 import { createAgreement as createKeyAgreement } from './keymgmt/agreement.ts';
 import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
@@ -16,6 +17,7 @@ import { createSweep } from './reconcile/sweep.ts';
 import { readSettings } from './settings.ts';
 import { azureTables, createState, type State } from './state/index.ts';
 import { createTargets } from './targets.ts';
+import { createExistenceChecks } from './vault-api/engines/existence.ts';
 import { createKeyManagementEngine } from './vault-api/engines/keymgmt.ts';
 import { createKeyValueEngine } from './vault-api/engines/kv.ts';
 import type { Log } from './vault-api/log.ts';
@@ -47,8 +49,9 @@ export function createApp(environment: Record<string, string | undefined>, log: 
   const openTable = azureTables({ endpoint: settings.tablesEndpoint, credential });
   const state = createState({ openTable, rootKey, now });
   const messaging = createMessaging({ fullyQualifiedNamespace: settings.serviceBusNamespace, credential });
+  const clouds = createClouds(settings.clouds);
   const targets = createTargets({
-    clouds: createClouds(settings.clouds),
+    clouds,
     environment,
     serviceClientId: settings.identityClientId,
     now,
@@ -65,13 +68,19 @@ export function createApp(environment: Record<string, string | undefined>, log: 
     waitSeconds: settings.waitSeconds,
     now,
   });
+  const keyValue = createKeyValue({ state, now });
 
   return {
     state,
     vaultApi: createVaultApi({
       mounts: state.mounts,
       tokens: state.tokens,
-      engines: [createKeyManagementEngine(keyManagement), createKeyValueEngine(createKeyValue({ state, now }))],
+      policies: state.policies,
+      loginRoles: state.loginRoles,
+      signIn: createSignIn({ ...settings, clouds, now }),
+      requestsPerSecond: settings.requestsPerSecond,
+      engines: [createKeyManagementEngine(keyManagement), createKeyValueEngine(keyValue)],
+      existenceChecks: createExistenceChecks(keyManagement, keyValue),
       version: vaultVersion,
       clusterName: 'keyfleet',
       clusterId: uuidOf(settings.tablesEndpoint),

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { KeyfleetError } from './errors.ts';
+import { defaultCloudName } from './identity/clouds.ts';
 
 const url = z.url({ protocol: /^https$/ });
+
+/** Templates set what they weren't given to nothing. */
+const emptyIsMissing = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema);
 
 const cloudsSchema = z.record(
   z.string().min(1),
@@ -17,6 +22,13 @@ const settingsSchema = z
     KEYFLEET_ROOT_KEY_NAME: z.string().min(1).default('keyfleet-root'),
     /** The service's own user-assigned identity; absent: the system-assigned one. */
     KEYFLEET_IDENTITY_CLIENT_ID: z.string().min(1).optional(),
+    /** Tenant whose callers may sign in, and the client id of the application that stands for this service. */
+    KEYFLEET_TENANT_ID: emptyIsMissing(z.guid().optional()),
+    KEYFLEET_AUDIENCE: emptyIsMissing(z.string().optional()),
+    /** Cloud whose Entra callers sign in to. */
+    KEYFLEET_CLOUD: z.string().min(1).default(defaultCloudName),
+    /** Requests that one caller may make per second, of one instance. */
+    KEYFLEET_REQUESTS_PER_SECOND: z.coerce.number().min(1).default(500),
     /** How long a request waits for the vaults to agree. */
     KEYFLEET_WAIT_SECONDS: z.coerce.number().min(0).max(60).default(5),
     /** Clouds beyond the public ones, as JSON: name -> { authorityHost, keyVaultDnsSuffix }. */
@@ -33,6 +45,10 @@ const settingsSchema = z
     homeVaultUrl: settings.KEYFLEET_HOME_VAULT_URI,
     rootKeyName: settings.KEYFLEET_ROOT_KEY_NAME,
     identityClientId: settings.KEYFLEET_IDENTITY_CLIENT_ID,
+    tenantId: settings.KEYFLEET_TENANT_ID,
+    audience: settings.KEYFLEET_AUDIENCE,
+    cloudName: settings.KEYFLEET_CLOUD,
+    requestsPerSecond: settings.KEYFLEET_REQUESTS_PER_SECOND,
     waitSeconds: settings.KEYFLEET_WAIT_SECONDS,
     clouds: settings.KEYFLEET_CLOUDS,
     serviceBusNamespace: settings.ServiceBus__fullyQualifiedNamespace,

@@ -4,8 +4,10 @@ import { createEncryption } from './encryption.ts';
 import { createFolderIndex, type FolderIndex } from './folders.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { createKeyStore, type KeyStore } from './keys.ts';
+import { createLoginRoleStore, type LoginRoleStore } from './login-roles.ts';
 import { createMountStore, type MountStore } from './mounts.ts';
 import { createNameIndex, type NameIndex } from './names.ts';
+import { createPolicyStore, type PolicyStore } from './policies.ts';
 import { createProviderStore, type ProviderStore } from './providers.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import type { Table } from './table.ts';
@@ -14,6 +16,8 @@ import { createTokenStore, type TokenStore } from './tokens.ts';
 export interface State {
   mounts: MountStore;
   tokens: TokenStore;
+  policies: PolicyStore;
+  loginRoles: LoginRoleStore;
   keys: KeyStore;
   providers: ProviderStore;
   names: NameIndex;
@@ -36,6 +40,8 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
   return {
     mounts: createMountStore(openTable('mounts')),
     tokens: createTokenStore(sealed('tokens')),
+    policies: createPolicyStore(openTable('policies')),
+    loginRoles: createLoginRoleStore(openTable('loginroles')),
     keys: createKeyStore(sealed('keys')),
     providers: createProviderStore(sealed('providers')),
     names: createNameIndex(openTable('names')),

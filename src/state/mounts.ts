@@ -22,7 +22,7 @@ export interface Mount {
 /** All mounts with the revision they were read at. */
 export interface MountTable {
   mounts: readonly Mount[];
-  /** Opaque; changes with every insert and removal. */
+  /** Opaque; changes with every change of the table. */
   revision: string;
 }
 
@@ -30,6 +30,8 @@ export interface MountStore {
   read(): Promise<MountTable>;
   /** @returns false, with nothing changed, if the table is no longer at `revision`: read again and decide again. */
   insert(mount: Mount, revision: string): Promise<boolean>;
+  /** Replaces the mount of the same path. @returns false, with nothing changed, if the table is no longer at `revision`. */
+  replace(mount: Mount, revision: string): Promise<boolean>;
   /** @returns false, with nothing changed, if the table is no longer at `revision`. */
   remove(path: string, revision: string): Promise<boolean>;
 }
@@ -58,6 +60,12 @@ export function createMountStore(table: Table): MountStore {
       table.transact(partition, [
         bumpRevision(revision),
         { kind: 'insert', row: rowOf(mount.path), properties: { mount: JSON.stringify(mount) } },
+      ]),
+    // At the revision at which the mount was read it is still there.
+    replace: (mount, revision) =>
+      table.transact(partition, [
+        bumpRevision(revision),
+        { kind: 'upsert', row: rowOf(mount.path), properties: { mount: JSON.stringify(mount) } },
       ]),
     remove: (path, revision) =>
       table.transact(partition, [bumpRevision(revision), { kind: 'remove', row: rowOf(path) }]),

@@ -19,6 +19,8 @@ export interface Token {
   creationTtlSeconds: number;
   /** Absent for a token that never expires. */
   expireTime?: Date;
+  /** Beyond this no renewal goes; absent where the service's own limit is the only one. */
+  maximumExpireTime?: Date;
 }
 
 export interface TokenStore {

@@ -1,11 +1,12 @@
 /**
  * What a path asks of the caller before it is routed:
- * - `open`: nothing, tokens aren't even looked at
+ * - `open`: nothing, tokens aren't even looked at; answered without an envelope
+ * - `login`: the same, but routed like any other: what it asks for is in its body
  * - `optional-token`: nothing, but a token that is sent must be good
  * - `any-token`: a good token; the endpoint itself decides what that token may see
  * - `policy`: a token whose policies allow the operation at the path
  */
-export type Access = 'open' | 'optional-token' | 'any-token' | 'policy';
+export type Access = 'open' | 'login' | 'optional-token' | 'any-token' | 'policy';
 
 /** Every path that isn't under policy. A name that ends in a slash stands for all below it. */
 const exceptions: Readonly<Record<string, Access>> = {
@@ -15,6 +16,8 @@ const exceptions: Readonly<Record<string, Access>> = {
   'sys/seal-status': 'open',
   'sys/internal/ui/mounts': 'optional-token',
   'sys/internal/ui/mounts/': 'any-token',
+  'auth/azure/login': 'login',
+  'auth/jwt/login': 'login',
 };
 
 export function accessOf(path: string): Access {

@@ -1,5 +1,5 @@
 import { KeyfleetError } from '../errors.ts';
-import type { MountStore } from '../state/mounts.ts';
+import type { MountTable } from '../state/mounts.ts';
 import type { Session } from './authentication.ts';
 import type { BuiltinContext, BuiltinMount } from './builtin.ts';
 import { type AnyRoute, callRoute, matchRoute } from './dispatch.ts';
@@ -22,20 +22,21 @@ export interface AdmittedRequest {
   fields: RawFields;
   session: Session | undefined;
   preferAsync: boolean;
+  /** The mounts as policies saw them. */
+  readMounts: () => Promise<MountTable>;
 }
 
 export interface RouterOptions {
-  mounts: Pick<MountStore, 'read'>;
   builtins: readonly BuiltinMount[];
   engines: readonly Engine[];
 }
 
 /** Takes admitted requests to the handler of the mount that has the longest matching path. */
-export function createRouter({ mounts, builtins, engines }: RouterOptions) {
+export function createRouter({ builtins, engines }: RouterOptions) {
   const engineByType = new Map(engines.map((engine) => [engine.type, engine]));
 
   async function routeToEngine(request: AdmittedRequest): Promise<VaultResponse> {
-    const { mounts: table } = await mounts.read();
+    const { mounts: table } = await request.readMounts();
     const mount = longestMount(table, request.path);
     if (mount === undefined) throw unknownMount(routedPath(request));
     const engine = engineByType.get(mount.type);

@@ -1,9 +1,10 @@
 import { KeyfleetError } from '../errors.ts';
-import type { Token, TokenStore } from '../state/tokens.ts';
+import type { TokenStore } from '../state/tokens.ts';
 import { isExpired, type Session } from './authentication.ts';
-import { type AuthReply, type BuiltinMount, defineBuiltinRoute } from './builtin.ts';
+import { type BuiltinMount, defineBuiltinRoute } from './builtin.ts';
 import { invalidRequest, missingToken } from './errors.ts';
 import { makeToken, maximumTokenTtlSeconds, newToken, tokenCreateFields } from './token-create.ts';
+import { authOf, tokenView } from './token-view.ts';
 
 export interface TokenBackendOptions {
   tokens: TokenStore;
@@ -48,7 +49,7 @@ export function createTokenBackend({ tokens, now, newUuid }: TokenBackendOptions
         synopsis: 'Makes a token.',
         fields: tokenCreateFields,
         async write({ fields, session }) {
-          const record = makeToken(fields, required(session).record, newUuid(), now());
+          const record = makeToken(fields, required(session), newUuid(), now());
           const token = newToken();
           await tokens.put(token, record);
           return { auth: authOf(token, record, now()) };
@@ -71,7 +72,11 @@ export function createTokenBackend({ tokens, now, newUuid }: TokenBackendOptions
           const asked = now().getTime() + (fields.increment || record.creationTtlSeconds) * 1000;
           const latest = record.createdTime.getTime() + maximumTokenTtlSeconds * 1000;
           // A token that was made to live longer than that loses nothing.
-          const expireTime = new Date(Math.min(asked, Math.max(latest, record.expireTime.getTime())));
+          const limit = Math.max(
+            Math.min(latest, record.maximumExpireTime?.getTime() ?? latest),
+            record.expireTime.getTime(),
+          );
+          const expireTime = new Date(Math.min(asked, limit));
           const renewed = { ...record, expireTime };
           await tokens.put(token, renewed);
           return { auth: authOf(token, renewed, now()) };
@@ -83,58 +88,15 @@ export function createTokenBackend({ tokens, now, newUuid }: TokenBackendOptions
         synopsis: 'Ends the calling token.',
         fields: { token: { type: 'string', description: 'Ignored: the calling token is revoked.' } },
         async write({ session }) {
-          await tokens.remove(required(session).token);
+          const { token, isStored } = required(session);
+          if (!isStored)
+            throw invalidRequest("only tokens that were made here can be revoked: this one is the identity provider's");
+          await tokens.remove(token);
           return {};
         },
       }),
     ],
   };
-}
-
-/** A token as `lookup-self` shows it. */
-function tokenView(token: string, record: Token, at: Date): Record<string, unknown> {
-  return {
-    accessor: record.accessor,
-    creation_time: Math.floor(record.createdTime.getTime() / 1000),
-    creation_ttl: record.creationTtlSeconds,
-    display_name: record.displayName,
-    entity_id: '',
-    expire_time: record.expireTime?.toISOString() ?? null,
-    explicit_max_ttl: 0,
-    id: token,
-    issue_time: record.createdTime.toISOString(),
-    meta: record.meta,
-    num_uses: 0,
-    orphan: record.orphan,
-    path: record.path,
-    policies: record.policies,
-    renewable: record.renewable,
-    ttl: secondsLeft(record, at),
-    type: 'service',
-  };
-}
-
-function authOf(token: string, record: Token, at: Date): AuthReply {
-  return {
-    client_token: token,
-    accessor: record.accessor,
-    policies: record.policies,
-    token_policies: record.policies,
-    identity_policies: null,
-    metadata: record.meta,
-    lease_duration: secondsLeft(record, at),
-    renewable: record.renewable,
-    entity_id: '',
-    token_type: 'service',
-    orphan: record.orphan,
-    mfa_requirement: null,
-    num_uses: 0,
-  };
-}
-
-/** Zero for a token that never expires. */
-function secondsLeft({ expireTime }: Token, at: Date): number {
-  return expireTime === undefined ? 0 : Math.max(0, Math.floor((expireTime.getTime() - at.getTime()) / 1000));
 }
 
 function required(session: Session | undefined): Session {

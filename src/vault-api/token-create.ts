@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Token } from '../state/tokens.ts';
+import type { Session } from './authentication.ts';
 import { invalidRequest } from './errors.ts';
 import type { FieldSchema, FieldValues } from './field-types.ts';
 
@@ -14,7 +15,7 @@ export const tokenCreateFields = {
   display_name: { type: 'string', description: 'Name for people.' },
   meta: { type: 'pairs', description: 'Metadata shown when the token is looked up.' },
   renewable: { type: 'boolean', description: 'Whether the token can be given more time.' },
-  no_parent: { type: 'boolean', description: 'Ignored: every token stands alone.' },
+  no_parent: { type: 'boolean', description: 'Needs root or sudo, though every token stands alone.' },
   type: { type: 'string', description: 'Only service tokens exist.' },
   num_uses: { type: 'integer', description: 'Not supported.' },
   period: { type: 'duration', description: 'Not supported.' },
@@ -29,21 +30,31 @@ export function newToken(): string {
   return `hvs.${randomBytes(24).toString('base64url')}`;
 }
 
+type Maker = Pick<Session, 'record' | 'acl'>;
+
+const createPath = 'auth/token/create';
+const maximumPolicies = 100;
+
 /**
  * Makes the record of a token that another one asks for. Nothing links the two, so the new one says of itself that it
- * is an orphan: revoking its maker leaves it alive. It never outlives the time its maker was given, though.
+ * is an orphan: revoking its maker leaves it alive. It never outlives the time its maker was given, though, and may
+ * never do more: only `sudo` on this very path gives out policies that the maker lacks, and only `root` gives `root`.
  * @throws KeyfleetError `invalid_request` for what can't be promised
  */
-export function makeToken(fields: TokenCreateValues, maker: Token, accessor: string, at: Date): Token {
+export function makeToken(fields: TokenCreateValues, { record: maker, acl }: Maker, accessor: string, at: Date): Token {
   refuseUnsupported(fields);
-  const policies = policiesOf(fields, maker);
+  const isSudo = acl.isSudo(createPath);
+  if (fields.no_parent === true && !isSudo) {
+    throw invalidRequest('root or sudo privileges required to create orphan token');
+  }
+  const policies = policiesOf(fields, maker, isSudo);
   const ttlSeconds = ttlOf(fields, policies, maker, at);
   const name = (fields.display_name ?? '').replace(/[^a-zA-Z0-9-]/g, '-').slice(0, 128);
   return {
     accessor,
     displayName: name === '' ? 'token' : `token-${name}`,
     policies,
-    path: 'auth/token/create',
+    path: createPath,
     orphan: true,
     renewable: ttlSeconds > 0 && (fields.renewable ?? true),
     meta: fields.meta ?? null,
@@ -64,10 +75,18 @@ function refuseUnsupported(fields: TokenCreateValues): void {
   }
 }
 
-function policiesOf(fields: TokenCreateValues, maker: Token): string[] {
+function policiesOf(fields: TokenCreateValues, maker: Token, isSudo: boolean): string[] {
   const asked = fields.policies?.map((name) => name.toLowerCase()).filter((name) => name !== '') ?? [];
+  if (asked.length > maximumPolicies) throw invalidRequest(`a token can have at most ${maximumPolicies} policies`);
   if (asked.length === 0) return [...maker.policies];
-  const withDefault = asked.includes('root') || fields.no_default_policy ? asked : ['default', ...asked];
+  const isSubset = asked.every((name) => maker.policies.includes(name));
+  if (!isSudo && !isSubset) throw invalidRequest('child policies must be subset of parent');
+  if (asked.includes('root') && !maker.policies.includes('root')) {
+    throw invalidRequest('root tokens may not be created without parent token being root');
+  }
+  // A maker without the default policy can't hand it out either.
+  const getsDefault = !asked.includes('root') && fields.no_default_policy !== true;
+  const withDefault = getsDefault && (isSudo || maker.policies.includes('default')) ? ['default', ...asked] : asked;
   return [...new Set(withDefault)].toSorted();
 }
 
@@ -76,5 +95,6 @@ function ttlOf(fields: TokenCreateValues, policies: readonly string[], maker: To
   const { ttl = 0, explicit_max_ttl = 0 } = fields;
   if (ttl === 0 && explicit_max_ttl === 0 && policies.includes('root') && maker.expireTime === undefined) return 0;
   const left = maker.expireTime === undefined ? Infinity : (maker.expireTime.getTime() - at.getTime()) / 1000;
-  return Math.ceil(Math.min(ttl || Infinity, explicit_max_ttl || Infinity, maximumTokenTtlSeconds, left));
+  // Never zero, which would be for ever.
+  return Math.max(1, Math.ceil(Math.min(ttl || Infinity, explicit_max_ttl || Infinity, maximumTokenTtlSeconds, left)));
 }

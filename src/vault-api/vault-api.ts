@@ -1,35 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { KeyfleetError } from '../errors.ts';
-import type { MountStore } from '../state/mounts.ts';
-import type { TokenStore } from '../state/tokens.ts';
 import { accessOf } from './access.ts';
-import { authenticate } from './authentication.ts';
+import { createAuthentication } from './authentication.ts';
+import { isAllowed } from './authorisation.ts';
 import { readBodyFields } from './body.ts';
-import type { Engine } from './engine.ts';
+import { createBuiltins, type BuiltinsOptions } from './builtins.ts';
 import { deniedByPolicy, nothingThere, renderError, unsupportedVerb } from './errors.ts';
 import { type Log, summariseError } from './log.ts';
+import { once } from './once.ts';
 import { operationOf } from './operations.ts';
 import { canonicalisePath } from './paths.ts';
-import { isAllowed } from './policy.ts';
+import type { ExistenceCheck } from './policies/existence.ts';
+import { createPolicies } from './policies/policies.ts';
 import type { VaultRequest, VaultResponse } from './protocol.ts';
 import { parseQuery } from './query.ts';
+import { createRateLimit, renderRateLimited } from './rate-limit.ts';
 import { checkNamespace, prefersAsync, refuseWrapping } from './request-headers.ts';
-import { createRouter, routedPath } from './router.ts';
+import { createRouter } from './router.ts';
 import { createStatusEndpoints } from './system/status.ts';
-import { createSystemBackend } from './system/system-backend.ts';
-import { createTokenBackend } from './token-backend.ts';
 
-export interface VaultApiOptions {
-  mounts: MountStore;
-  tokens: TokenStore;
-  engines: readonly Engine[];
-  /** As `sys/seal-status` reports it. Clients read it as strict semver and switch features by it: `2.0.0+ent`. */
-  version: string;
+export interface VaultApiOptions extends Omit<BuiltinsOptions, 'newUuid'> {
+  /** Where engines can tell what exists, so that policies can tell creating from updating. */
+  existenceChecks?: readonly ExistenceCheck[];
   clusterName: string;
-  /** Stays the same for as long as the service's data does. */
-  clusterId: string;
-  now: () => Date;
   log: Log;
+  /** What one caller may do; without it there is no limit. */
+  requestsPerSecond?: number;
   /** Largest request body; 1 MiB unless given. */
   maxBodyBytes?: number;
   newUuid?: () => string;
@@ -42,13 +38,13 @@ export interface VaultApi {
 
 /** Vault's HTTP API over any number of secrets engines. */
 export function createVaultApi(options: VaultApiOptions): VaultApi {
-  const { mounts, tokens, engines, now, log, maxBodyBytes = 1024 * 1024, newUuid = randomUUID } = options;
+  const { mounts, engines, log, maxBodyBytes = 1024 * 1024, newUuid = randomUUID, existenceChecks = [] } = options;
   const statusEndpoints = createStatusEndpoints(options);
-  const router = createRouter({
-    mounts,
-    engines,
-    builtins: [createSystemBackend({ ...options, newUuid }), createTokenBackend({ tokens, now, newUuid })],
-  });
+  const router = createRouter({ engines, builtins: createBuiltins({ ...options, newUuid }) });
+  const policies = createPolicies({ store: options.policies });
+  const authentication = createAuthentication({ ...options, policies });
+  const { requestsPerSecond, now } = options;
+  const rateLimit = requestsPerSecond === undefined ? undefined : createRateLimit({ requestsPerSecond, now });
 
   async function answer(request: VaultRequest, requestId: string): Promise<VaultResponse> {
     const { method, headers } = request;
@@ -62,16 +58,19 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
     }
 
     const operation = operationOf(method, parameters);
-    const session = await authenticate({ tokens, now }, headers, access);
+    const readMounts = once(() => mounts.read());
+    const session = access === 'login' ? undefined : await authentication.authenticate(headers, access, readMounts);
+    const waitSeconds = session && rateLimit ? rateLimit.take(session.record.accessor) : 0;
+    if (waitSeconds > 0) return renderRateLimited(path, waitSeconds);
     if (operation !== 'help' && access === 'policy') {
-      const policies = session?.record.policies ?? [];
-      if (!isAllowed(policies, operation, routedPath({ path, operation }))) throw deniedByPolicy();
+      const allowed = session && (await isAllowed({ session, operation, path, readMounts }, existenceChecks));
+      if (allowed !== true) throw deniedByPolicy();
     }
     refuseWrapping(headers);
     const writes = operation === 'write' || operation === 'patch';
     const fields = writes ? readBodyFields(request, operation, maxBodyBytes) : parameters;
     const preferAsync = prefersAsync(headers);
-    return router.route({ requestId, operation, path, trailingSlash, fields, session, preferAsync });
+    return router.route({ requestId, operation, path, trailingSlash, fields, session, preferAsync, readMounts });
   }
 
   function report(request: VaultRequest, requestId: string, status: number, error: unknown): void {

@@ -1,7 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createVaultApi } from '../../src/vault-api/vault-api.ts';
 import { clusterId, createHarness, type Harness, hostRequest, start } from './support/harness.ts';
-import { createMemoryMountStore, createMemoryTokenStore } from './support/memory-stores.ts';
+import {
+  createMemoryLoginRoleStore,
+  createMemoryMountStore,
+  createMemoryPolicyStore,
+  createMemoryTokenStore,
+} from './support/memory-stores.ts';
 
 let harness: Harness;
 
@@ -108,11 +113,14 @@ describe('sys/health', () => {
   });
 });
 
-test('a community version is not called enterprise', async () => {
+test('a community version is not called enterprise, and callers that cannot sign in are no secret', async () => {
   const api = createVaultApi({
     mounts: createMemoryMountStore(),
     tokens: createMemoryTokenStore(),
+    policies: createMemoryPolicyStore(),
+    loginRoles: createMemoryLoginRoleStore(),
     engines: [],
+    signIn: { reason: 'nobody can sign in' },
     version: '2.0.0',
     clusterName: 'c',
     clusterId,
@@ -120,5 +128,5 @@ test('a community version is not called enterprise', async () => {
     log: () => undefined,
   });
   const { body = '' } = await api.handle(hostRequest('GET', '/v1/sys/health'));
-  expect(JSON.parse(body)).toMatchObject({ version: '2.0.0', enterprise: false });
+  expect(JSON.parse(body)).toMatchObject({ version: '2.0.0', enterprise: false, warnings: ['nobody can sign in'] });
 });

@@ -121,7 +121,7 @@ describe('routing', () => {
     ['/v1/keymgmtx/key/a', 'keymgmtx/key/a'],
     ['/v1/Keymgmt/key/a', 'Keymgmt/key/a'],
     ['/v1/team/key/a', 'team/key/a'],
-    ['/v1/auth/jwt/login', 'auth/jwt/login'],
+    ['/v1/auth/ldap/login', 'auth/ldap/login'],
     ['/v1/systems', 'systems'],
   ])('%s belongs to no mount', async (path, named) => {
     const errors = [`no handler for route "${named}". route entry not found.`];

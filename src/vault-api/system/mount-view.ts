@@ -32,18 +32,27 @@ export function mountView(mount: Mount, version: string): Record<string, unknown
  * counterpart here and aren't listed: what is listed can be used.
  */
 export function systemMount(clusterId: string): Mount {
-  const digest = createHash('sha256').update(`system mount of ${clusterId}`).digest('hex');
+  const description = 'system endpoints used for control, policy and debugging';
+  return { ...fixedMount('system', clusterId), path: 'sys/', description, sealWrap: true };
+}
+
+/**
+ * @param type not of a secrets engine
+ * @returns a mount that is in no table, the same for as long as the cluster is
+ */
+export function fixedMount(type: string, clusterId: string): Mount {
+  const digest = createHash('sha256').update(`${type} mount of ${clusterId}`).digest('hex');
   return {
-    path: 'sys/',
-    type: 'system',
+    path: `${type}/`,
+    type,
     uuid: digest.slice(8, 40).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
-    accessor: `system_${digest.slice(0, 8)}`,
-    description: 'system endpoints used for control, policy and debugging',
+    accessor: `${type}_${digest.slice(0, 8)}`,
+    description: '',
     defaultLeaseTtlSeconds: 0,
     maxLeaseTtlSeconds: 0,
     forceNoCache: false,
     local: false,
-    sealWrap: true,
+    sealWrap: false,
     externalEntropyAccess: false,
     options: null,
   };

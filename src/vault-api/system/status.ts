@@ -1,4 +1,5 @@
 import { KeyfleetError } from '../../errors.ts';
+import type { CallerSignIn } from '../callers.ts';
 import { jsonResponse, type VaultResponse } from '../protocol.ts';
 
 type StatusEndpoint = (query: ReadonlyMap<string, string>) => VaultResponse;
@@ -7,6 +8,7 @@ export interface ServiceIdentity {
   version: string;
   clusterName: string;
   clusterId: string;
+  signIn: CallerSignIn;
   now: () => Date;
 }
 
@@ -15,7 +17,7 @@ export interface ServiceIdentity {
  * active: there is nothing to unseal and no cluster.
  */
 export function createStatusEndpoints(identity: ServiceIdentity): ReadonlyMap<string, StatusEndpoint> {
-  const { version, clusterName: cluster_name, clusterId: cluster_id, now } = identity;
+  const { version, clusterName: cluster_name, clusterId: cluster_id, signIn, now } = identity;
   const enterprise = /\+.*\bent\b/.test(version);
 
   return new Map<string, StatusEndpoint>([
@@ -71,6 +73,8 @@ export function createStatusEndpoints(identity: ServiceIdentity): ReadonlyMap<st
           echo_duration_ms: 0,
           clock_skew_ms: 0,
           replication_primary_canary_age_ms: 0,
+          // Not Vault's: what an operator has to know, though the service serves.
+          ...(signIn.verify === undefined && { warnings: [signIn.reason] }),
         }),
     ],
   ]);

@@ -1,14 +1,18 @@
 import type { MountStore } from '../../state/mounts.ts';
+import type { PolicyStore } from '../../state/policies.ts';
 import type { BuiltinMount } from '../builtin.ts';
 import type { Engine } from '../engine.ts';
+import { createAuthMountRoutes } from './auth-mounts.ts';
 import { createCapabilitiesRoute } from './capabilities.ts';
 import { systemMount } from './mount-view.ts';
 import { createMountRoutes } from './mounts.ts';
+import { createPolicyRoutes } from './policies.ts';
 import { createTuneRoute } from './tune.ts';
 import { createUiMountRoutes } from './ui-mounts.ts';
 
 export interface SystemBackendOptions {
   mounts: MountStore;
+  policies: PolicyStore;
   engines: readonly Engine[];
   version: string;
   clusterId: string;
@@ -18,6 +22,7 @@ export interface SystemBackendOptions {
 /** Everything below `sys/` that needs a token or answers in an envelope. */
 export function createSystemBackend({
   mounts,
+  policies,
   engines,
   version,
   clusterId,
@@ -32,6 +37,8 @@ export function createSystemBackend({
       createTuneRoute({ mounts, system }),
       ...createMountRoutes({ mounts, engines, version, newUuid, system }),
       ...createUiMountRoutes({ mounts, version, system }),
+      ...createPolicyRoutes({ policies }),
+      ...createAuthMountRoutes({ version, clusterId }),
       createCapabilitiesRoute(),
     ],
   };

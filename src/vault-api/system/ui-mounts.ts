@@ -2,7 +2,6 @@ import { KeyfleetError } from '../../errors.ts';
 import type { Mount, MountStore } from '../../state/mounts.ts';
 import { type BuiltinRoute, defineBuiltinRoute } from '../builtin.ts';
 import { longestMount } from '../mount-paths.ts';
-import { mayReach } from '../policy.ts';
 import { mountView } from './mount-view.ts';
 
 export interface UiMountRoutesOptions {
@@ -20,7 +19,7 @@ export function createUiMountRoutes({ mounts, version, system }: UiMountRoutesOp
       fields: {},
       async read({ session }) {
         const reachable = session === undefined ? [] : (await mounts.read()).mounts;
-        const visible = reachable.filter(({ path }) => mayReach(session?.record.policies ?? [], path));
+        const visible = reachable.filter(({ path }) => session?.acl.reaches(path) === true);
         const secret = Object.fromEntries(visible.map((mount) => [mount.path, mountView(mount, version)]));
         return { data: { auth: {}, secret } };
       },
@@ -34,7 +33,7 @@ export function createUiMountRoutes({ mounts, version, system }: UiMountRoutesOp
         const { mounts: table } = await mounts.read();
         const mount = longestMount([...table, system], parameters.path);
         // One answer for both, so that it tells nobody what is mounted.
-        if (mount === undefined || !mayReach(session?.record.policies ?? [], mount.path)) {
+        if (mount === undefined || session?.acl.reaches(mount.path) !== true) {
           throw new KeyfleetError(
             'permission_denied',
             `preflight capability check returned 403, please ensure client's policies grant access to path "${parameters.path}/"`,

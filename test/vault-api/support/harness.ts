@@ -1,10 +1,14 @@
 import type { Mount, MountStore } from '../../../src/state/mounts.ts';
 import type { Token } from '../../../src/state/tokens.ts';
-import type { Engine } from '../../../src/vault-api/engine.ts';
 import type { LogEntry } from '../../../src/vault-api/log.ts';
 import type { VaultRequest, VaultResponse } from '../../../src/vault-api/protocol.ts';
-import { createVaultApi, type VaultApi } from '../../../src/vault-api/vault-api.ts';
-import { createMemoryMountStore, createMemoryTokenStore } from './memory-stores.ts';
+import { createVaultApi, type VaultApi, type VaultApiOptions } from '../../../src/vault-api/vault-api.ts';
+import {
+  createMemoryLoginRoleStore,
+  createMemoryMountStore,
+  createMemoryPolicyStore,
+  createMemoryTokenStore,
+} from './memory-stores.ts';
 
 export const rootToken = 'hvs.root-of-the-tests';
 export const plainToken = 'hvs.token-without-rights';
@@ -33,17 +37,25 @@ export interface Harness {
   call(method: string, target: string, options?: CallOptions): Promise<Answer>;
 }
 
+export type HarnessOptions = Partial<
+  Pick<VaultApiOptions, 'engines' | 'mounts' | 'signIn' | 'existenceChecks' | 'requestsPerSecond'>
+>;
+
 export async function createHarness({
-  engines = [],
   mounts = createMemoryMountStore(),
-}: { engines?: readonly Engine[]; mounts?: MountStore } = {}): Promise<Harness> {
+  ...options
+}: HarnessOptions = {}): Promise<Harness> {
   const tokens = createMemoryTokenStore();
   const log: LogEntry[] = [];
   const clock = { now: start };
   const api = createVaultApi({
     mounts,
     tokens,
-    engines,
+    policies: createMemoryPolicyStore(),
+    loginRoles: createMemoryLoginRoleStore(),
+    signIn: { verify: async () => ({ ok: false, reason: 'malformed token' }) },
+    engines: [],
+    ...options,
     version: '2.0.0+ent',
     clusterName: 'keyfleet-test',
     clusterId,

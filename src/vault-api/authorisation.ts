@@ -1,0 +1,33 @@
+import type { MountTable } from '../state/mounts.ts';
+import type { Session } from './authentication.ts';
+import { longestMount } from './mount-paths.ts';
+import { type ExistenceCheck, existsAt } from './policies/existence.ts';
+import type { Operation } from './protocol.ts';
+import { routedPath } from './router.ts';
+
+export interface PolicyQuestion {
+  session: Session;
+  operation: Operation;
+  /** Canonical, without `v1/` and trailing slash. */
+  path: string;
+  readMounts: () => Promise<MountTable>;
+}
+
+/**
+ * Decides whether a caller's policies allow a request. As in Vault a write is an `update`, unless the endpoint can tell
+ * whether what is written exists already: then making something new is a `create`.
+ */
+export async function isAllowed(
+  { session: { acl }, operation, path, readMounts }: PolicyQuestion,
+  existenceChecks: readonly ExistenceCheck[],
+): Promise<boolean> {
+  if (operation !== 'write') return acl.allows(operation, routedPath({ path, operation }));
+  const mayCreate = acl.allows('create', path);
+  const mayUpdate = acl.allows('update', path);
+  // Looking is only worth it where the answer decides.
+  if (mayCreate === mayUpdate) return mayUpdate;
+  const { mounts } = await readMounts();
+  const mount = longestMount(mounts, path);
+  const exists = mount && (await existsAt(existenceChecks, mount, path.slice(mount.path.length)));
+  return exists === false ? mayCreate : mayUpdate;
+}
