@@ -1,3 +1,4 @@
+import type { EventContext } from 'rhea';
 import { describe, expect, it } from 'vitest';
 import { codeOf, receiveBodies, receiveOne, sleep, startBus, until } from './harness.ts';
 import { connectRaw } from './raw-client.ts';
@@ -198,7 +199,7 @@ describe('faults of settling', () => {
     });
     let answered = false;
     receiver.on('settled', () => (answered = true));
-    receiver.on('message', ({ delivery }) => delivery?.accept());
+    receiver.on('message', ({ delivery }: EventContext) => delivery?.accept());
     const broken = new Promise((resolve) => raw.connection.once('disconnected', resolve));
     receiver.add_credit(1);
     await broken;

@@ -19,10 +19,10 @@ export interface Bus extends AsyncDisposable {
   broker: ServiceBusStandIn;
   faults: Faults;
   /** A real client; retries nothing and waits briefly, unless told otherwise. */
-  client(options?: {
+  client: (options?: {
     credential?: TokenCredential;
     retryOptions?: ServiceBusClientOptions['retryOptions'];
-  }): ServiceBusClient;
+  }) => ServiceBusClient;
 }
 
 export type BusOptions = Partial<Omit<ServiceBusOptions, 'tls' | 'faults'>>;
@@ -90,6 +90,8 @@ export async function receiveBodies(receiver: ServiceBusReceiver, count: number)
   }
   return bodies;
 }
+
+export const bodiesOf = (messages: readonly { body: unknown }[]): unknown[] => messages.map(({ body }) => body);
 
 /** The code of the error that the promise fails with; a success is `undefined`. */
 export async function codeOf(promise: Promise<unknown>): Promise<unknown> {

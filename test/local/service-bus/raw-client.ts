@@ -50,12 +50,12 @@ export async function connectRaw(port: number): Promise<RawClient> {
     let links = requests.get(address);
     if (links === undefined) {
       const name = `replies-${randomUUID()}`;
-      const replies = await receiver({ source: { address }, name } as never);
+      const replies = await receiver({ source: { address }, name });
       replies.on(
         'message',
         ({ message: reply }: EventContext) => reply !== undefined && answers.get(reply.correlation_id)?.(reply),
       );
-      links = { sender: await sender({ target: { address } } as never), name };
+      links = { sender: await sender({ target: { address } }), name };
       requests.set(address, links);
     }
     const id = randomUUID();

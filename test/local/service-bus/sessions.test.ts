@@ -134,7 +134,7 @@ describe('within a session', () => {
       deadLetterReason: 'why',
       deadLetterErrorDescription: 'because',
     });
-    expect((await receiver.peekMessages(10)).map(({ body, state }) => [body, state])).toEqual([
+    expect((await receiver.peekMessages(10)).map(({ body, state }): unknown[] => [body, state])).toEqual([
       [1, 'deferred'],
       [3, 'active'],
     ]);

@@ -1,6 +1,6 @@
 import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { describe, expect, it } from 'vitest';
-import { codeOf, receiveBodies, receiveOne, sleep, startBus, until } from './harness.ts';
+import { bodiesOf, codeOf, receiveBodies, receiveOne, sleep, startBus, until } from './harness.ts';
 
 /** A queue with some messages, and a receiver of it. */
 async function filledQueue(count: number, options = {}) {
@@ -121,7 +121,7 @@ describe('settling', () => {
     const { connection, queue } = bus;
     const receiver = connection.createReceiver('q', { receiveMode: 'receiveAndDelete' });
     const messages = await receiver.receiveMessages(2, { maxWaitTimeInMs: 5000 });
-    expect(messages.map(({ body }) => body)).toEqual([1, 2]);
+    expect(bodiesOf(messages)).toEqual([1, 2]);
     expect(messages[0]?.lockToken).toBeUndefined();
     expect(queue.active).toBe(1);
     expect(await receiveBodies(receiver, 1)).toEqual([3]);
@@ -232,22 +232,19 @@ describe('peeking', () => {
     const locked = await receiveOne(receiver);
     const peeking = connection.createReceiver('q');
     const first = await peeking.peekMessages(2);
-    expect(first.map(({ body, state }) => [body, state])).toEqual([
+    expect(first.map(({ body, state }): unknown[] => [body, state])).toEqual([
       [1, 'deferred'],
       [2, 'active'],
     ]);
     const rest = await peeking.peekMessages(10);
-    expect(rest.map(({ body, state }) => [body, state])).toEqual([
+    expect(rest.map(({ body, state }): unknown[] => [body, state])).toEqual([
       [3, 'active'],
       ['scheduled', 'scheduled'],
     ]);
     expect(rest[0]).toMatchObject({ lockToken: undefined, deliveryCount: 0 });
     expect(await peeking.peekMessages(10)).toEqual([]);
-    expect(
-      (await peeking.peekMessages(10, { fromSequenceNumber: locked.sequenceNumber as SequenceNumber })).map(
-        ({ body }) => body,
-      ),
-    ).toEqual([2, 3, 'scheduled']);
+    const fromSecond = { fromSequenceNumber: locked.sequenceNumber as SequenceNumber };
+    expect(bodiesOf(await peeking.peekMessages(10, fromSecond))).toEqual([2, 3, 'scheduled']);
     await receiver.completeMessage(locked);
     expect(queue).toMatchObject({ active: 1, deferred: 1, scheduled: 1 });
   });
