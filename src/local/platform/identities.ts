@@ -12,6 +12,18 @@ export const providerApplication: Application = {
   secrets: [{ value: 'eR%HizuCVEpAKgeaUEx' }],
 };
 
+/** Client id of the application that stands for the service itself: what callers ask for tokens for. */
+export const apiAudience = '3e8b5c0a-6f0e-4b5d-9a57-1d2c7f4e9b20';
+
+/** Signs in to the service as an administrator. */
+export const administratorApplication: Application = {
+  tenantId,
+  clientId: '6a1d9e34-2b7c-4f85-8c1e-5d0b9a3f7e21',
+  objectId: 'b47c2f19-8e5a-4d06-a3f1-9c6e0d2b5a22',
+  secrets: [{ value: 'lC~administrator-of-the-local-platform' }],
+  appRoles: { [apiAudience]: ['Administrator'] },
+};
+
 /** Makes what a deployment makes before the service runs: the vaults' contents that the service may not make itself. */
 export const deployer: Principal = {
   tenantId,

@@ -1,9 +1,8 @@
 import type { EntraStandIn } from '../entra/index.ts';
 import { loopbackNamesVariable } from '../loopback-names.ts';
-import type { CloudName } from './clouds.ts';
-import { cloudsSetting, loopbackNames } from './clouds.ts';
+import { cloudsSetting, loopbackNames } from '../azure/clouds.ts';
 import type { Identities } from './identities.ts';
-import { tenantId } from './identities.ts';
+import { apiAudience, tenantId } from './identities.ts';
 import { rootKeyName } from './root-key.ts';
 
 /**
@@ -18,12 +17,13 @@ export function appSettings(options: {
   keyVaultPort: number;
   serviceBusPort: number;
   caFile: string;
-  vaults: readonly { name: string; cloud: CloudName }[];
+  vaults: readonly { name: string; dnsSuffix: string }[];
 }): Record<string, string> {
   const { entra, identities, tables, homeVaultUri, keyVaultPort, serviceBusPort, caFile, vaults } = options;
   return {
     FUNCTIONS_WORKER_RUNTIME: 'node',
     KEYFLEET_TENANT_ID: tenantId,
+    KEYFLEET_AUDIENCE: apiAudience,
     KEYFLEET_IDENTITY_CLIENT_ID: identities.service.clientId,
     KEYFLEET_TABLES_ENDPOINT: tables,
     KEYFLEET_HOME_VAULT_URI: homeVaultUri,
