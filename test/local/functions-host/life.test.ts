@@ -116,10 +116,11 @@ describe('a worker that crashes', () => {
     expect(decide({ code: null })).toEqual({ kind: 'restart', delayMilliseconds: 7200 });
   });
 
-  it('stops the host with the third crash within 30 minutes', () => {
+  it('stops the host with the third crash within 30 minutes, code 200 not being one', () => {
     let time = 0;
     const decide = createRestartPolicy({ now: () => new Date(time) });
     decide({ code: 1 });
+    expect(decide({ code: 200 })).toEqual({ kind: 'restart', delayMilliseconds: 200 });
     time = 29 * 60_000;
     decide({ code: 1 });
     time = 31 * 60_000;

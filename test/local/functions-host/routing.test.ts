@@ -24,7 +24,7 @@ describe('which function answers', () => {
   });
 
   it('compares names without regard to case, an underscore coming after the letters', async () => {
-    expect(await nameAt('GET', '/case/one')).toBe('zeta');
+    expect(await nameAt('GET', '/case/one')).toBe('zetab');
     expect(await nameAt('GET', '/upper/one')).toBe('alpha');
   });
 

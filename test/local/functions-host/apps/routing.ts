@@ -16,8 +16,8 @@ named('z_catch', 'ordered/{*path}');
 named('a_lit', 'ordered/literal');
 named('lit', 'other/literal');
 named('catchall', 'other/{*path}');
-named('zeta', 'case/{id}');
-named('zeta_', 'case/one');
+named('zetab', 'case/{id}');
+named('zeta_a', 'case/one');
 named('Beta', 'upper/{id}');
 named('alpha', 'upper/one');
 
