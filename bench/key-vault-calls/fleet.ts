@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
+import { printErrors } from '../harness/host-log.ts';
 import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
 import { countCalls, type CountedCalls } from './counted-calls.ts';
 
@@ -59,7 +60,7 @@ export async function startFleetPlatform(): Promise<FleetPlatform> {
 }
 
 async function withHost(platform: Platform, use: (client: VaultClient) => Promise<void>): Promise<void> {
-  const host = await platform.startHost();
+  const host = await platform.startHost({ log: printErrors });
   try {
     await use(createVaultClient(host.url, platform.rootToken));
   } finally {

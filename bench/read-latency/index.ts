@@ -4,6 +4,7 @@ import { seedRootToken } from '../../src/local/seed.ts';
 import { firstMaterialRow, keyPartition, keyRow } from '../../src/state/key-rows.ts';
 import type { Benchmark } from '../harness/benchmark.ts';
 import { figure, ratio } from '../harness/figures.ts';
+import { printErrors } from '../harness/host-log.ts';
 import { interleave } from '../harness/interleave.ts';
 import { quantile } from '../harness/statistics.ts';
 import { createVaultClient } from '../harness/vault-client.ts';
@@ -23,7 +24,7 @@ export const readLatency: Benchmark = {
     await using stack = new AsyncDisposableStack();
     const platform = await startPlatform({ seed: seedRootToken });
     stack.defer(() => platform.stop());
-    const host = await platform.startHost();
+    const host = await platform.startHost({ log: printErrors });
     const client = createVaultClient(host.url, platform.rootToken);
     await client.call('POST', 'sys/mounts/keymgmt', { type: 'keymgmt' });
     await client.call('POST', `keymgmt/key/${keyName}`, { type: 'rsa-2048' });

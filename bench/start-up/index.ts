@@ -8,6 +8,7 @@ import { startPlatform, type Platform } from '../../src/local/platform/index.ts'
 import { seedRootToken } from '../../src/local/seed.ts';
 import type { Benchmark, Figure } from '../harness/benchmark.ts';
 import { figure, ratio } from '../harness/figures.ts';
+import { printErrors } from '../harness/host-log.ts';
 import { interleave } from '../harness/interleave.ts';
 import { createVaultClient } from '../harness/vault-client.ts';
 import { buildScripts, type Scripts } from './scripts.ts';
@@ -69,12 +70,13 @@ async function measureHost({ oneFunctionApp }: Scripts, progress: (line: string)
   await using stack = new AsyncDisposableStack();
   const platform = await startPlatform({ seed: seedRootToken });
   stack.defer(() => platform.stop());
-  const startOther = () => startFunctionsHost({ directory: oneFunctionApp, settings: platform.settings, port: 0 });
+  const startOther = () =>
+    startFunctionsHost({ directory: oneFunctionApp, settings: platform.settings, port: 0, log: printErrors });
   const times = await interleave(
     hostPairs,
     {
-      keyfleet: () => timeFirstAnswer(platform, 'sys/seal-status', () => platform.startHost()),
-      withState: () => timeFirstAnswer(platform, 'sys/mounts', () => platform.startHost()),
+      keyfleet: () => timeFirstAnswer(platform, 'sys/seal-status', () => platform.startHost({ log: printErrors })),
+      withState: () => timeFirstAnswer(platform, 'sys/mounts', () => platform.startHost({ log: printErrors })),
       oneFunction: () => timeFirstAnswer(platform, 'anything', startOther),
     },
     progress,
