@@ -349,61 +349,6 @@ describe('disabling', () => {
   });
 });
 
-describe('tuning', () => {
-  beforeEach(() =>
-    enable('keymgmt', { type: 'keymgmt', description: 'd', options: { a: 'b' }, config: { max_lease_ttl: '2h' } }),
-  );
-
-  test('shows the lease times in effect', async () => {
-    const { status, json } = await harness.call('GET', '/v1/sys/mounts/keymgmt/tune');
-    const tuned = {
-      description: 'd',
-      default_lease_ttl: 2_764_800,
-      max_lease_ttl: 7200,
-      force_no_cache: false,
-      options: { a: 'b' },
-    };
-    expect(status).toBe(200);
-    expect(json.data).toEqual(tuned);
-    expect(json).toMatchObject(tuned);
-    const system = await harness.call('GET', '/v1/sys/mounts/sys/tune');
-    expect(system.json.data).not.toHaveProperty('options');
-  });
-
-  test.each<unknown[]>([
-    [{}],
-    [null],
-    [{ description: 'd', max_lease_ttl: '7200', default_lease_ttl: '0s', options: {}, force_no_cache: false }],
-    [{ max_lease_ttl: 7200, default_lease_ttl: 'system', options: { a: 'b' }, listing_visibility: 'hidden' }],
-  ])('to what it is: %j', async (body) => {
-    expect((await harness.call('POST', '/v1/sys/mounts/keymgmt/tune', { body })).status).toBe(204);
-  });
-
-  test.each<[unknown, string]>([
-    [{ description: 'e' }, 'description cannot be changed while "keymgmt/" is mounted'],
-    [{ max_lease_ttl: '0s' }, 'max_lease_ttl cannot be changed while "keymgmt/" is mounted'],
-    [{ default_lease_ttl: '1h' }, 'default_lease_ttl cannot be changed while "keymgmt/" is mounted'],
-    [{ force_no_cache: true }, 'force_no_cache cannot be changed while "keymgmt/" is mounted'],
-    [{ options: { a: 'c' } }, 'options cannot be changed while "keymgmt/" is mounted'],
-    [{ options: { toString: 'c' } }, 'options cannot be changed while "keymgmt/" is mounted'],
-    [{ default_lease_ttl: 'soon' }, 'unable to parse default TTL of soon'],
-    [{ allowed_response_headers: 'a,b' }, 'allowed_response_headers is not supported'],
-  ])('to something else is refused: %j', async (body, message) => {
-    const answer = await harness.call('POST', '/v1/sys/mounts/keymgmt/tune', { body });
-    expect(errorsOf(answer)).toEqual({ status: 400, errors: [message] });
-  });
-
-  test.each(['GET', 'POST'])('%s needs a mount', async (method) => {
-    const answer = await harness.call(method, '/v1/sys/mounts/nope/tune');
-    expect(errorsOf(answer)).toEqual({ status: 400, errors: ['cannot fetch sysview for path "nope/"'] });
-  });
-
-  test('the system is refused', async () => {
-    const answer = await harness.call('POST', '/v1/sys/mounts/sys/tune', { body: {} });
-    expect(errorsOf(answer)).toEqual({ status: 400, errors: ['cannot tune "sys/"'] });
-  });
-});
-
 describe('capabilities', () => {
   const ask = (body: unknown) => harness.call('POST', '/v1/sys/capabilities-self', { body });
 

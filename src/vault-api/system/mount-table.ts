@@ -6,20 +6,26 @@ import { conflictingMount } from '../mount-paths.ts';
 
 const maximumTries = 5;
 
-/** Enables and disables mounts; decides again whenever somebody else changed the table meanwhile. */
-export function createMountTable({ mounts, engines }: { mounts: MountStore; engines: readonly Engine[] }) {
-  /** @param change resolves to false if the table had moved on */
-  async function decide(change: (table: MountTable) => Promise<boolean>): Promise<void> {
-    for (let tries = 0; tries < maximumTries; tries++) {
-      if (await change(await mounts.read())) return;
-    }
-    throw new KeyfleetError('unavailable', 'the mounts are being changed by others: try again');
+/**
+ * Decides again whenever somebody else changed the mounts meanwhile.
+ * @param change resolves to false if the table had moved on
+ */
+export async function changeMounts(
+  mounts: Pick<MountStore, 'read'>,
+  change: (table: MountTable) => Promise<boolean>,
+): Promise<void> {
+  for (let tries = 0; tries < maximumTries; tries++) {
+    if (await change(await mounts.read())) return;
   }
+  throw new KeyfleetError('unavailable', 'the mounts are being changed by others: try again');
+}
 
+/** Enables and disables mounts. */
+export function createMountTable({ mounts, engines }: { mounts: MountStore; engines: readonly Engine[] }) {
   return {
     /** @throws KeyfleetError `invalid_request` if a mount is at, above or below the path */
     async enable(mount: Mount): Promise<void> {
-      await decide(async (table) => {
+      await changeMounts(mounts, async (table) => {
         const conflict = conflictingMount(table.mounts, mount.path);
         if (conflict !== undefined) throw invalidRequest(`path is already in use at ${conflict.path}`);
         return mounts.insert(mount, table.revision);
@@ -32,7 +38,7 @@ export function createMountTable({ mounts, engines }: { mounts: MountStore; engi
      * @throws KeyfleetError whatever the engine refuses with
      */
     async disable(path: string): Promise<void> {
-      await decide(async (table) => {
+      await changeMounts(mounts, async (table) => {
         const mount = table.mounts.find((candidate) => candidate.path === path);
         if (mount === undefined) return true;
         const engine = engines.find(({ type }) => type === mount.type);

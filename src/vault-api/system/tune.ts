@@ -1,30 +1,39 @@
-import type { Mount, MountStore } from '../../state/mounts.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Mount, MountStore, MountTable } from '../../state/mounts.ts';
 import { type BuiltinRoute, defineBuiltinRoute } from '../builtin.ts';
 import { invalidRequest } from '../errors.ts';
-import { readLeaseTtl } from './lease-ttl.ts';
+import type { FieldSchema, FieldValues } from '../field-types.ts';
+import { checkLeaseTtls, readLeaseTtl } from './lease-ttl.ts';
 import { configFields, refuseUnsupportedSettings } from './mount-settings.ts';
+import { changeMounts } from './mount-table.ts';
 import { systemLeaseTtlSeconds } from './mount-view.ts';
 
 const notSupported = 'Not supported.';
 
-/**
- * `sys/mounts/:path/tune`. A mount keeps what it was enabled with: a write that asks for the same is accepted, one that
- * asks for something else is refused and not dropped, since its author would believe it.
- */
-export function createTuneRoute({ mounts, system }: { mounts: Pick<MountStore, 'read'>; system: Mount }): BuiltinRoute {
-  async function find(path: string): Promise<Mount> {
-    const mount = [...(await mounts.read()).mounts, system].find((candidate) => candidate.path === path);
+const tunableFields = {
+  ...configFields,
+  description: { type: 'string', description: 'Text for people.' },
+  options: { type: 'pairs', description: 'Options of the secrets engine; they stay as they are.' },
+} as const satisfies FieldSchema;
+
+export interface TuneRouteOptions {
+  mounts: Pick<MountStore, 'read' | 'replace'>;
+  system: Mount;
+}
+
+/** `sys/mounts/:path/tune`. What can't be changed is refused and not dropped, since its author would believe it. */
+export function createTuneRoute({ mounts, system }: TuneRouteOptions): BuiltinRoute {
+  function find(table: MountTable, path: string): Mount {
+    const mount = [...table.mounts, system].find((candidate) => candidate.path === path);
     if (mount === undefined) throw invalidRequest(`cannot fetch sysview for path "${path}"`);
     return mount;
   }
 
   return defineBuiltinRoute({
     path: 'mounts/*path/tune',
-    synopsis: 'Reads the settings of a mount, or confirms them.',
+    synopsis: 'Reads or changes the settings of a mount.',
     fields: {
-      ...configFields,
-      description: { type: 'string', description: 'Text for people.' },
-      options: { type: 'pairs', description: 'Options of the secrets engine.' },
+      ...tunableFields,
       allowed_managed_keys: { type: 'list', description: notSupported },
       allowed_response_headers: { type: 'list', description: notSupported },
       audit_non_hmac_request_keys: { type: 'list', description: notSupported },
@@ -37,7 +46,7 @@ export function createTuneRoute({ mounts, system }: { mounts: Pick<MountStore, '
     },
 
     async read({ parameters }) {
-      const mount = await find(`${parameters.path}/`);
+      const mount = find(await mounts.read(), `${parameters.path}/`);
       return {
         data: {
           description: mount.description,
@@ -51,24 +60,34 @@ export function createTuneRoute({ mounts, system }: { mounts: Pick<MountStore, '
     },
 
     async write({ parameters, fields }) {
-      const mount = await find(`${parameters.path}/`);
-      if (mount.path === system.path) throw invalidRequest(`cannot tune "${mount.path}"`);
       refuseUnsupportedSettings(new Map(Object.entries(fields)));
-
-      const { description, options = {}, default_lease_ttl, max_lease_ttl, force_no_cache } = fields;
-      const changes = {
-        description: description !== undefined && description !== mount.description,
-        options: Object.entries(options).some(([name, value]) => mount.options?.[name] !== value),
-        default_lease_ttl:
-          default_lease_ttl !== undefined &&
-          readLeaseTtl('default', default_lease_ttl) !== mount.defaultLeaseTtlSeconds,
-        max_lease_ttl: max_lease_ttl !== undefined && readLeaseTtl('max', max_lease_ttl) !== mount.maxLeaseTtlSeconds,
-        force_no_cache: force_no_cache !== undefined && force_no_cache !== mount.forceNoCache,
-      };
-      for (const [name, changed] of Object.entries(changes)) {
-        if (changed) throw invalidRequest(`${name} cannot be changed while "${mount.path}" is mounted`);
-      }
+      await changeMounts(mounts, async (table) => {
+        const mount = find(table, `${parameters.path}/`);
+        if (mount.path === system.path) throw invalidRequest(`cannot tune "${mount.path}"`);
+        const tuned = tune(mount, fields);
+        return isDeepStrictEqual(tuned, mount) || mounts.replace(tuned, table.revision);
+      });
       return {};
     },
   });
+}
+
+/** @returns the mount with what was sent changed; what wasn't sent stays */
+function tune(mount: Mount, fields: FieldValues<typeof tunableFields>): Mount {
+  const { description, options = {}, default_lease_ttl, max_lease_ttl, force_no_cache } = fields;
+  if (Object.entries(options).some(([name, value]) => mount.options?.[name] !== value)) {
+    throw invalidRequest(`options cannot be changed while "${mount.path}" is mounted`);
+  }
+  const defaultLeaseTtlSeconds =
+    default_lease_ttl === undefined ? mount.defaultLeaseTtlSeconds : readLeaseTtl('default', default_lease_ttl);
+  const maxLeaseTtlSeconds =
+    max_lease_ttl === undefined ? mount.maxLeaseTtlSeconds : readLeaseTtl('max', max_lease_ttl);
+  checkLeaseTtls(defaultLeaseTtlSeconds, maxLeaseTtlSeconds);
+  return {
+    ...mount,
+    description: description ?? mount.description,
+    defaultLeaseTtlSeconds,
+    maxLeaseTtlSeconds,
+    forceNoCache: force_no_cache ?? mount.forceNoCache,
+  };
 }
