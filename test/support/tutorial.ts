@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { transform } from 'esbuild';
 import { createCertificates } from '../../src/local/certificates.ts';
 import { startPlatform, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
@@ -66,7 +67,10 @@ export async function prepareTutorial(): Promise<TutorialRuns> {
     async programs(shellScript) {
       const path = ownPath();
       await mkdir(path);
-      const client = `client="${process.execPath} ${commandLineClient}"`;
+      // It is started dozens of times: without its types it starts in half the time.
+      const { code } = await transform(await readFile(commandLineClient, 'utf8'), { loader: 'ts', format: 'esm' });
+      await writeFile(join(path, 'client.mjs'), code);
+      const client = `client="${process.execPath} ${join(path, 'client.mjs')}"`;
       await writeFile(join(path, 'vault'), `#!/bin/sh\n${client}\n${shellScript}\n`);
       await chmod(join(path, 'vault'), 0o755);
       return path;

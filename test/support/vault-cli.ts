@@ -10,7 +10,7 @@ const path = `${address}/v1/${first}`;
 
 interface Reply {
   status: number;
-  body: { data?: Record<string, unknown>; errors?: string[] };
+  body: { data?: Record<string, unknown>; errors?: string[]; warnings?: string[] };
 }
 
 switch (verb) {
@@ -26,6 +26,8 @@ switch (verb) {
   case 'write': {
     const reply = await send('PUT', path, fields());
     if (reply.status === 204) console.log(`Success! Data written to: ${first}`);
+    else
+      console.error(`WARNING! The following warnings were returned from Vault:\n\n  * ${reply.body.warnings?.join()}`);
     break;
   }
   case 'read': {
