@@ -1,0 +1,198 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { wrapForTransfer } from '../../src/key-vault/byok.ts';
+import { createTargetVault, type TargetVault } from '../../src/key-vault/target-vault.ts';
+import { createFaults, type Faults } from '../../src/local/faults.ts';
+import { startKeyVault } from '../../src/local/key-vault/index.ts';
+import { installLoopbackNames } from '../../src/local/loopback-names.ts';
+import { createMemoryVault } from '../support/memory-vault.ts';
+import { newPrincipal, startDirectory, tenantId } from '../support/stand-ins.ts';
+
+const permissions = ['create', 'delete', 'get', 'import', 'update', 'list'] as const;
+const faults: Faults = createFaults();
+const stops: (() => unknown)[] = [];
+let url = '';
+let real: TargetVault;
+let setPermissions: (words: readonly (typeof permissions)[number][]) => void;
+
+const pair = () =>
+  generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+  });
+const material = pair();
+
+beforeAll(async () => {
+  const directory = await startDirectory();
+  const principal = newPrincipal();
+  const keyVault = await startKeyVault({
+    vaults: [
+      {
+        name: 'contract',
+        sku: 'premium',
+        tenantId,
+        access: { model: 'access-policy', grants: { [principal.objectId]: { keys: permissions } } },
+      },
+    ],
+    tls: { key: directory.certificates.privateKey, cert: directory.certificates.certificate },
+    verify: directory.entra.verify,
+    authorityHost: 'https://login.localhost',
+    faults,
+    now: () => new Date(),
+  });
+  stops.push(
+    installLoopbackNames({ domains: ['localhost'], zones: { 'vault.localhost': ['contract'] } }),
+    () => keyVault.stop(),
+    () => directory.entra.stop(),
+  );
+  url = keyVault.vaults.get('contract')?.uri ?? '';
+  real = createTargetVault({ name: 'contract', url, credential: directory.credentialOf(principal) });
+  setPermissions = (words) => keyVault.control('contract').setAccess(principal.objectId, { keys: words });
+});
+
+afterAll(async () => {
+  for (const stop of stops.reverse()) await stop();
+});
+
+const exchangeKey = createPrivateKey({ key: pair().privateKey, format: 'der', type: 'pkcs8' });
+const twin = createMemoryVault('contract', exchangeKey);
+
+const options = { operations: ['decrypt', 'encrypt'], enabled: true, tags: { 'keyfleet-version': '1' } };
+
+describe.each<[string, () => TargetVault]>([
+  ['Key Vault', () => real],
+  ['the twin in memory', () => twin],
+])('%s', (_name, vault) => {
+  async function importWrapped(name: string, hardware = true, enabled = true) {
+    const kek = (await vault().getKey('kek')) ?? (await vault().createKeyExchangeKey('kek', { owner: 'us' }));
+    return vault().importWrapped(name, wrapForTransfer(material.privateKey, kek), { ...options, hardware, enabled });
+  }
+
+  it('says undefined for a key that isn’t there, and false when there is none to delete', async () => {
+    expect(await vault().getKey('missing')).toBeUndefined();
+    expect(await vault().deleteKey('missing')).toBe(false);
+  });
+
+  it('makes key exchange keys that can do nothing but receive', async () => {
+    const made = (await vault().getKey('kek')) ?? (await vault().createKeyExchangeKey('kek', { owner: 'us' }));
+    expect(made).toMatchObject({ type: 'RSA-HSM', operations: ['import'], enabled: true, tags: { owner: 'us' } });
+    expect(await vault().getKey('kek')).toMatchObject({ id: made.id, version: made.version });
+  });
+
+  it('takes wrapped keys and answers what it holds', async () => {
+    const imported = await importWrapped('wrapped');
+    expect(imported).toMatchObject({
+      type: 'RSA-HSM',
+      operations: options.operations,
+      enabled: true,
+      tags: options.tags,
+    });
+    expect(imported.publicKey.export({ type: 'spki', format: 'der' })).toEqual(material.publicKey);
+    expect(imported.version).toMatch(/^[0-9a-f]{32}$/);
+    expect(imported.id.endsWith(`/keys/wrapped/${imported.version}`)).toBe(true);
+    expect((await importWrapped('in-software', false)).type).toBe('RSA');
+  });
+
+  it('takes plain keys', async () => {
+    const imported = await vault().importPlain('plain', material.privateKey, options);
+    expect(imported).toMatchObject({ type: 'RSA', operations: options.operations, tags: options.tags });
+    expect(imported.publicKey.export({ type: 'spki', format: 'der' })).toEqual(material.publicKey);
+  });
+
+  it('adds a version with each import; the last one is what it answers, disabled or not', async () => {
+    const first = await importWrapped('versions');
+    const second = await importWrapped('versions', true, false);
+    expect(second.version).not.toBe(first.version);
+    expect(await vault().getKey('versions')).toMatchObject({ version: second.version, enabled: false });
+    const listed = await vault().listVersions('versions');
+    expect(listed.map(({ version }) => version).sort()).toEqual([first.version, second.version].sort());
+    expect(listed.every(({ tags }) => tags['keyfleet-version'] === '1')).toBe(true);
+  });
+
+  it('enables and disables one version', async () => {
+    const { version } = await importWrapped('toggled');
+    expect(await vault().setEnabled('toggled', version, false)).toMatchObject({ version, enabled: false });
+    expect((await vault().getKey('toggled'))?.enabled).toBe(false);
+    expect(await vault().setEnabled('toggled', version, true)).toMatchObject({ enabled: true });
+    await expect(vault().setEnabled('toggled', '0'.repeat(32), true)).rejects.toMatchObject({ kind: 'absent' });
+  });
+
+  it('deletes, and keeps the name from being used again', async () => {
+    await importWrapped('deleted');
+    expect(await vault().deleteKey('deleted')).toBe(true);
+    expect(await vault().getKey('deleted')).toBeUndefined();
+    await expect(importWrapped('deleted')).rejects.toMatchObject({ kind: 'conflict' });
+  });
+});
+
+describe('what the real one makes of failures', () => {
+  it.each(permissions)('%s: a missing permission is forbidden, and named', async (missing) => {
+    const calls: Record<(typeof permissions)[number], () => Promise<unknown>> = {
+      get: () => real.getKey('any'),
+      list: () => real.listVersions('any'),
+      create: () => real.createKeyExchangeKey('any', {}),
+      import: () => real.importPlain('any', material.privateKey, options),
+      update: () => real.setEnabled('any', '0'.repeat(32), true),
+      delete: () => real.deleteKey('any'),
+    };
+    setPermissions(permissions.filter((word) => word !== missing));
+    try {
+      await expect(calls[missing]()).rejects.toMatchObject({
+        kind: 'forbidden',
+        message: expect.stringContaining(`"${missing}"`) as string,
+      });
+    } finally {
+      setPermissions(permissions);
+    }
+  });
+
+  const importOnce = () =>
+    real.importPlain(`fault-${Math.random().toString(36).slice(2)}`, material.privateKey, options);
+
+  it.each([
+    ['a 429 without Retry-After', { kind: 'throttle' }, { kind: 'throttled', retryAfterSeconds: undefined }],
+    ['a 429 with Retry-After', { kind: 'throttle', retryAfterSeconds: 7 }, { kind: 'throttled', retryAfterSeconds: 7 }],
+    ['a 400', { kind: 'refuse', status: 400, code: 'BadParameter' }, { kind: 'refused' }],
+    ['a 500 after the effect', { kind: 'fail-after-effect' }, { kind: 'unknown-outcome' }],
+    ['a lost reply', { kind: 'drop-reply' }, { kind: 'unknown-outcome' }],
+    ['a connection that broke', { kind: 'reset' }, { kind: 'unknown-outcome' }],
+  ] as const)('an import with %s', async (_name, fault, expected) => {
+    const remove = faults.add({ service: 'key-vault', operation: 'import', fault, times: 1 });
+    try {
+      await expect(importOnce()).rejects.toMatchObject(expected);
+    } finally {
+      remove();
+    }
+  });
+
+  it('a change is never repeated by the client, whatever the answer', async () => {
+    const before = faults.log.length;
+    const remove = faults.add({ service: 'key-vault', operation: 'import', fault: { kind: 'refuse', status: 503 } });
+    await expect(importOnce()).rejects.toMatchObject({ kind: 'unknown-outcome' });
+    remove();
+    expect(faults.log.length - before).toBe(1);
+  });
+
+  it('a read is repeated, and a failure of it is never taken for absence', async () => {
+    const before = faults.log.length;
+    const remove = faults.add({ service: 'key-vault', operation: 'get', fault: { kind: 'refuse', status: 503 } });
+    await expect(real.getKey('any')).rejects.toMatchObject({ kind: 'unavailable' });
+    remove();
+    expect(faults.log.length - before).toBe(3);
+  });
+
+  it('a vault whose name nobody knows, and one that isn’t listening', async () => {
+    const open = (address: string) =>
+      createTargetVault({ name: 'nobody', url: address, credential: { getToken: async () => null } });
+    await expect(open(url.replace('contract', 'nobody')).getKey('any')).rejects.toMatchObject({
+      kind: 'no-such-vault',
+    });
+    await expect(open('https://contract.vault.localhost:1').getKey('any')).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
+    await expect(
+      open('https://contract.vault.localhost:1').importPlain('any', material.privateKey, options),
+    ).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+});
