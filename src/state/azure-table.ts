@@ -10,6 +10,8 @@ export interface AzureTableOptions {
   name: string;
 }
 
+const mostRowsInPage = 1000;
+
 /** A table in Table Storage, made at its first use if it doesn't exist. */
 export function createAzureTable({ endpoint, credential, name }: AzureTableOptions): Table {
   const client = new TableClient(endpoint, name, credential);
@@ -56,11 +58,14 @@ export function createAzureTable({ endpoint, credential, name }: AzureTableOptio
         const filters = [odata`PartitionKey eq ${partition}`];
         if (range.from !== undefined) filters.push(odata`RowKey ge ${range.from}`);
         if (range.before !== undefined) filters.push(odata`RowKey lt ${range.before}`);
+        const { atMost = Infinity } = range;
         const entities: Entity[] = [];
-        for await (const entity of client.listEntities({ queryOptions: { filter: filters.join(' and ') } })) {
-          entities.push(toEntity(entity));
+        const found = client.listEntities({ queryOptions: { filter: filters.join(' and ') } });
+        for await (const page of found.byPage({ maxPageSize: Math.min(atMost, mostRowsInPage) })) {
+          entities.push(...page.map(toEntity));
+          if (entities.length >= atMost) break;
         }
-        return entities;
+        return entities.slice(0, atMost);
       }),
 
     transact: (partition, actions) =>

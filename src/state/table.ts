@@ -20,6 +20,15 @@ export type Action =
   /** Refused if the row doesn't exist. */
   | { kind: 'remove'; row: string };
 
+export interface RowRange {
+  /** Inclusive. */
+  from?: string;
+  /** Exclusive. */
+  before?: string;
+  /** No more than this many, the first ones. */
+  atMost?: number;
+}
+
 /** Most actions that one transaction takes (Table Storage's limit). */
 export const maxActions = 100;
 
@@ -31,8 +40,8 @@ export const maxActions = 100;
  */
 export interface Table {
   get(partition: string, row: string): Promise<Entity | undefined>;
-  /** Rows from `from` (inclusive) up to `before` (exclusive) in ordinal order of their keys; all rows if neither is given. */
-  query(partition: string, range?: { from?: string; before?: string }): Promise<Entity[]>;
+  /** Rows in ordinal order of their keys; all of them if no range is given. */
+  query(partition: string, range?: RowRange): Promise<Entity[]>;
   /** All actions or none, each row at most once. @returns false if one was refused, and nothing changed. */
   transact(partition: string, actions: readonly Action[]): Promise<boolean>;
   /** @returns false if the row is gone or no longer has this ETag. */

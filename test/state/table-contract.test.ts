@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { maxActions, startingWith, type Table } from '../../src/state/table.ts';
+import { maxActions, startingWith, type RowRange, type Table } from '../../src/state/table.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
 import { openAzurite, startDirectory } from '../support/stand-ins.ts';
 
@@ -123,6 +123,19 @@ describe.each([
     expect(await list()).toEqual(rows);
     expect(await list({ before: '~' })).toEqual(rows.slice(0, -1));
     expect(await list(startingWith('key|'))).toEqual(['key|1', 'key|2']);
+  });
+
+  it('lists no more rows than asked for, the first ones', async () => {
+    const table = newTable();
+    await table.transact(
+      'p',
+      ['a', 'b', 'c', 'd'].map((row) => ({ kind: 'insert', row, properties: {} })),
+    );
+    const list = async (range: RowRange) => (await table.query('p', range)).map(({ row }) => row);
+    expect(await list({ atMost: 1 })).toEqual(['a']);
+    expect(await list({ from: 'b', atMost: 2 })).toEqual(['b', 'c']);
+    expect(await list({ from: 'c', atMost: 5 })).toEqual(['c', 'd']);
+    expect(await list({ from: 'x', atMost: 1 })).toEqual([]);
   });
 
   it('lists more than a thousand rows', async () => {

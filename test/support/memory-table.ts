@@ -29,10 +29,11 @@ export function createMemoryTable(): Table {
       return found && { row, etag: found.etag, properties: copy(found.properties) };
     },
 
-    async query(partition, { from, before } = {}) {
+    async query(partition, { from, before, atMost } = {}) {
       return [...rowsOf(partition)]
         .filter(([row]) => (from === undefined || row >= from) && (before === undefined || row < before))
         .sort(([left], [right]) => (left < right ? -1 : 1))
+        .slice(0, atMost)
         .map(([row, { etag, properties }]): Entity => ({ row, etag, properties: copy(properties) }));
     },
 
