@@ -218,7 +218,7 @@ describe('host.json', () => {
       maxConcurrentCalls: 8,
       maxConcurrentSessions: 16,
       prefetchCount: 0,
-      sessionIdleTimeout: '00:00:05',
+      sessionIdleTimeout: '00:00:01',
     });
   });
 
