@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   providerCredentials,
@@ -9,6 +8,7 @@ import {
   type Service,
   type VaultCall,
 } from '../support/service.ts';
+import { exchange, requestText } from '../local/functions-host/support/raw-client.ts';
 import { dumpTables } from '../support/table-dump.ts';
 import { seeContents } from '../support/vault-contents.ts';
 
@@ -268,29 +268,12 @@ describe('what is no mistake', () => {
 });
 
 test('a body in pieces without a length is refused, not read as no fields', async () => {
-  const raw = [
-    'POST /v1/keymgmt/key/loose HTTP/1.1',
-    'Host: keyfleet',
-    'X-Vault-Token: root',
-    'Transfer-Encoding: chunked',
-    'Connection: close',
-    '',
-    '1d\r\n{"deletion_allowed":"true"   }\r\n0\r\n\r\n',
-  ].join('\r\n');
+  const head = requestText('POST', '/v1/keymgmt/key/loose', {
+    headers: ['X-Vault-Token: root', 'Transfer-Encoding: chunked'],
+  });
   const before = await everything(service);
-  const text = await exchange(raw);
-  expect(text).toMatch(/^HTTP\/1.1 411 /);
-  expect(text).toContain('{"errors":["chunked bodies are not supported: send Content-Length"]}');
+  const answer = await exchange(service.host.port, `${head}1b\r\n{"deletion_allowed":"true" }\r\n0\r\n\r\n`);
+  expect(answer.status).toBe(411);
+  expect(answer.body.toString()).toBe('{"errors":["chunked bodies are not supported: send Content-Length"]}');
   expect(await everything(service)).toEqual(before);
 });
-
-/** What was answered until the connection ended. */
-function exchange(request: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(service.host.port, '127.0.0.1', () => void socket.write(request));
-    let text = '';
-    socket.on('data', (chunk) => (text += chunk.toString()));
-    socket.on('close', () => resolve(text));
-    socket.on('error', reject);
-  });
-}

@@ -212,6 +212,7 @@ describe('messages of others', () => {
     ['something else entirely', { order: 66 }],
     ['a wake-up with an instruction', { wakeUp: { mount: 'm', key: 'k', provider: 'p', action: 'delete' } }],
     ['a wake-up that is not below its field', { mount: 'm', key: 'k', provider: 'p' }],
+    ['a wake-up beside a field', { wakeUp: { mount: 'm', key: 'k', provider: 'p' }, deliveryCount: 1 }],
     ['fields that the host takes for its own', { messageId: 'x', deliveryCount: 1, lockToken: 'x', sessionId: 'y' }],
   ];
   test.each(rows)('%s ends among the dead letters, and the queue goes on', async (name, body) => {
