@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
-import type { LogLine } from './functions-host/index.ts';
+import { fail, messageOf, printLog, stopAsked, takenPort, UsageError } from './command.ts';
 import { announcement } from './start/announcement.ts';
-import { describePlatform, writeLocalFile } from './start/local-file.ts';
+import { writeLocalFile } from './local-file.ts';
+import { describePlatform } from './start/local-file.ts';
 import type { StartOptions } from './start/options.ts';
-import { help, parseStartOptions, UsageError } from './start/options.ts';
+import { help, parseStartOptions } from './start/options.ts';
 
 const localFile = '.keyfleet/local.json';
 
@@ -20,9 +21,7 @@ async function start({ port, ports, dataDirectory, vaults }: StartOptions): Prom
   // Everything else is behind this import, so that a mistyped option is answered at once.
   const { startPlatform } = await import('./platform/index.ts');
   await using started = new AsyncDisposableStack();
-  const stopAsked = Promise.withResolvers<void>();
-  // A terminal sends the signal to npm too, which passes it on: more than one may come.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopAsked.resolve());
+  const asked = stopAsked();
 
   const platform = await startPlatform({
     vaults,
@@ -37,28 +36,15 @@ async function start({ port, ports, dataDirectory, vaults }: StartOptions): Prom
   started.defer(await writeLocalFile(localFile, local));
   console.log(announcement(local, { localFile, dataDirectory }));
 
-  await stopAsked.promise;
+  await asked;
   console.log('Stopping.');
 }
 
-/** Each invocation would be two lines: only what the app says itself and what went wrong is shown. */
-function printLog({ category, level, message }: LogLine): void {
-  if (level === 'warning' || level === 'error' || level === 'critical')
-    console.error(`${level}: ${category}: ${message}`);
-  else if (category.endsWith('.User') || category.endsWith('.Console')) console.log(message);
-}
-
 function explain(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const [, takenPort] = /EADDRINUSE.*:(\d+)/.exec(message) ?? [];
-  if (takenPort === undefined) return message;
+  const port = takenPort(error);
+  if (port === undefined) return messageOf(error);
   return (
-    `Port ${takenPort} is in use, perhaps by another Keyfleet. Choose others with --port N, or any with --port 0; ` +
+    `Port ${port} is in use, perhaps by another Keyfleet. Choose others with --port N, or any with --port 0; ` +
     'the vaults in a data directory keep the port they were made with.'
   );
-}
-
-function fail(message: string, exitCode: number): void {
-  process.stderr.write(`${message.trimEnd()}\n`);
-  process.exitCode = exitCode;
 }

@@ -10,7 +10,7 @@ export interface AccessPolicyGrant {
   secrets?: readonly string[];
 }
 
-/** Built-in role ids and the data actions of custom roles, assigned at the vault's scope. */
+/** Built-in roles by id or name, and the data actions of custom roles, assigned at the vault's scope. */
 export interface RoleGrant {
   roles?: readonly string[];
   /** Full names: `Microsoft.KeyVault/vaults/keys/create/action`, `Microsoft.KeyVault/vaults/secrets/*`. */

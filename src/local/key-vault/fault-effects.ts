@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fault } from '../faults.ts';
+import type { Fault, PageFault } from '../faults.ts';
 import { KeyVaultError, throttled } from './errors.ts';
 import { answerTo, type Answer } from './http-answer.ts';
 
@@ -39,3 +39,23 @@ export async function suffer(fault: Fault | undefined, run: () => Promise<Answer
     }
   }
 }
+
+/**
+ * Does what a fault says to an answer that is a page of a list.
+ * @param link of the page itself
+ */
+export function sufferPage(fault: PageFault | undefined, page: Answer, link: string): Answer {
+  switch (fault?.kind) {
+    case undefined:
+      return page;
+    case 'empty-page':
+      return { ...page, body: { value: [], nextLink: link } };
+    case 'broken-page': {
+      const text = JSON.stringify(page.body);
+      return { ...page, brokenBody: text.slice(0, text.length / 2) };
+    }
+  }
+}
+
+/** Whether an answer is a page of a list. */
+export const isPage = ({ body }: Answer): boolean => body !== undefined && 'nextLink' in body;

@@ -7,6 +7,8 @@ const maximumBodyBytes = 16 * 1024 * 1024;
 export interface Answer {
   status: number;
   body?: object;
+  /** Written in the place of the body's JSON. */
+  brokenBody?: string;
   headers?: Record<string, string>;
 }
 
@@ -21,6 +23,7 @@ export function answerTo(error: unknown): Answer {
 export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   const clientRequestId = request.headers['x-ms-client-request-id'];
   const address = request.socket.remoteAddress ?? '';
+  const content = answer.brokenBody ?? (answer.body && JSON.stringify(answer.body));
   response.writeHead(answer.status, {
     'Cache-Control': 'no-cache',
     Pragma: 'no-cache',
@@ -33,14 +36,16 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
     'x-ms-request-id': randomUUID(),
     ...(clientRequestId === undefined ? {} : { 'x-ms-client-request-id': clientRequestId }),
     ...answer.headers,
-    ...(answer.body ? contentHeaders(answer.body) : {}),
+    ...(content === undefined ? {} : contentHeaders(content)),
   });
-  response.end(answer.body ? JSON.stringify(answer.body) : undefined);
+  response.end(content);
 }
 
-function contentHeaders(body: object): Record<string, string> {
-  const length = Buffer.byteLength(JSON.stringify(body));
-  return { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': String(length) };
+function contentHeaders(content: string): Record<string, string> {
+  return {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(content)),
+  };
 }
 
 /** Reads a JSON body; null members count as absent. @returns undefined for no body at all. @throws KeyVaultError 400, 413 */

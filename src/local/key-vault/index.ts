@@ -14,12 +14,13 @@ import { listen, type Listener } from './listener.ts';
 import { createRouter } from './router.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { createServe } from './serve.ts';
-import { createThrottle, type ThrottleOptions } from './throttle.ts';
+import { createThrottle } from './throttle.ts';
+import type { ThrottleOptions } from './vault-limits.ts';
 import { createVault, type Vault, type VaultContents, type VaultOptions } from './vault.ts';
 
 export type { AccessPolicyGrant, RoleGrant, VaultAccess } from './access.ts';
 export type { KeyVaultCall } from './calls.ts';
-export type { ThrottleOptions, VaultLimits } from './throttle.ts';
+export type { ThrottleOptions, VaultLimits } from './vault-limits.ts';
 export type { VaultOptions } from './vault.ts';
 
 export interface KeyVaultOptions {
@@ -39,7 +40,7 @@ export interface KeyVaultOptions {
   recoveryLagMilliseconds?: number;
   /** Lets encrypt, wrapKey and verify work with a disabled key. It is contested whether the service does. */
   disabledKeysStillUsePublicKey?: boolean;
-  /** Limits calls as the service does; absent: no limits. Measured with `now`. */
+  /** Limits calls to all vaults as the service does; absent: no limits but a vault's own. Measured with `now`. */
   throttle?: ThrottleOptions;
   /** What an earlier {@link KeyVaultStandIn.snapshot} returned; vaults are matched by name. */
   snapshot?: Uint8Array;
@@ -90,7 +91,7 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
     ...options,
     match: createRouter([...keyRoutes(generate), ...secretRoutes()]),
     prepare: createDueRotations(generate),
-    charge: options.throttle ? createThrottle(options.throttle, options.now) : () => undefined,
+    charge: createThrottle(options.throttle, options.now),
     record: (call) => void calls.push(call),
   });
   const respond = (vault: Vault) => (request: IncomingMessage, response: ServerResponse) =>
@@ -116,7 +117,7 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
   };
   const vaults = new Map<string, Vault>();
   const openVault = async (vaultOptions: VaultOptions): Promise<void> => {
-    const listener = await open(0);
+    const listener = await open(vaultOptions.port ?? 0);
     const vault = createVault(vaultOptions, environment, listener.port, stored?.vaults.get(vaultOptions.name));
     vaults.set(vault.name, vault);
     listener.onRequest(respond(vault));

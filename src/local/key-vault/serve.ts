@@ -5,7 +5,7 @@ import { demandApiVersion } from './api-versions.ts';
 import { createAuthentication } from './authentication.ts';
 import type { KeyVaultCall } from './calls.ts';
 import { forbidden } from './errors.ts';
-import { suffer } from './fault-effects.ts';
+import { isPage, suffer, sufferPage } from './fault-effects.ts';
 import { answerTo, readBody, writeAnswer, type Answer } from './http-answer.ts';
 import type { BudgetGroup, OperationRequest } from './operation.ts';
 import type { RouteMatch } from './router.ts';
@@ -55,7 +55,10 @@ export function createServe(options: ServeOptions): Serve {
       options.charge(input, operation.budget);
       return operation.run(input);
     };
-    return suffer(options.faults.take('key-vault', operation.name, name), () => attempt(run));
+    const answer = await suffer(options.faults.take('key-vault', operation.name, name), () => attempt(run));
+    if (answer === 'closed' || !isPage(answer)) return answer;
+    const fault = options.faults.takePage('key-vault', operation.name, name);
+    return sufferPage(fault, answer, `https://${authority}${request.url ?? '/'}`);
   };
 
   return async (vault, request, response) => {

@@ -2,48 +2,8 @@ import { throttled } from './errors.ts';
 import { isHsm, type KeyType, type KeyVersion } from './keys/key-version.ts';
 import type { BudgetGroup, OperationRequest } from './operation.ts';
 import { createSlidingBudget, type SlidingBudget } from './sliding-budget.ts';
+import { serviceLimits, type ThrottleOptions, type VaultLimits } from './vault-limits.ts';
 import type { Vault } from './vault.ts';
-
-/** Calls per vault in any ten seconds. */
-export interface VaultLimits {
-  createHsmKey: number;
-  createSoftwareKey: number;
-  /** Of these eight each takes its fraction of one budget: half of one leaves half of every other. */
-  useHsmRsa2048: number;
-  useHsmRsa3072: number;
-  useHsmRsa4096: number;
-  useHsmEc: number;
-  useSoftwareRsa2048: number;
-  useSoftwareRsa3072: number;
-  useSoftwareRsa4096: number;
-  useSoftwareEc: number;
-  /** Imports of keys and sets of secrets together. */
-  import: number;
-  /** Everything else: reading secrets, lists, deleted objects. */
-  other: number;
-}
-
-export interface ThrottleOptions {
-  /** Sent with every 429; absent: none, as the service was seen to do. */
-  retryAfterSeconds?: number;
-  /** The service's own unless given. */
-  limits?: Partial<VaultLimits>;
-}
-
-export const serviceLimits: VaultLimits = {
-  createHsmKey: 10,
-  createSoftwareKey: 20,
-  useHsmRsa2048: 2000,
-  useHsmRsa3072: 500,
-  useHsmRsa4096: 250,
-  useHsmEc: 2000,
-  useSoftwareRsa2048: 4000,
-  useSoftwareRsa3072: 1000,
-  useSoftwareRsa4096: 500,
-  useSoftwareEc: 4000,
-  import: 300,
-  other: 4000,
-};
 
 /** A subscription may do this many times what one of its vaults may. */
 const subscriptionFactor = 5;
@@ -55,13 +15,13 @@ type Budget = 'createHsmKey' | 'createSoftwareKey' | 'useKey' | 'import' | 'othe
 
 /**
  * Limits calls per vault, and over all vaults as those of one subscription. A call that is refused costs nothing.
+ * @param ofAll for vaults that have no options of their own; undefined: they have no limits
  * @returns what charges one call. @throws KeyVaultError (that function) 429
  */
 export function createThrottle(
-  options: ThrottleOptions,
+  ofAll: ThrottleOptions | undefined,
   now: () => Date,
 ): (request: OperationRequest, group: BudgetGroup) => void {
-  const limits = { ...serviceLimits, ...options.limits };
   const subscription = new Map<Budget, SlidingBudget>();
   const vaults = new WeakMap<Vault, Map<Budget, SlidingBudget>>();
   const budgetIn = (budgets: Map<Budget, SlidingBudget>, budget: Budget, factor: number): SlidingBudget => {
@@ -72,6 +32,9 @@ export function createThrottle(
     return created;
   };
   return (request, group) => {
+    const options = request.vault.throttle ?? ofAll;
+    if (!options) return;
+    const limits = { ...serviceLimits, ...options.limits };
     const limit = limitOf(request, group);
     const budget: Budget = limit.startsWith('use') ? 'useKey' : (limit as Budget);
     const units = Math.floor(wholeBudget / limits[limit]);

@@ -6,6 +6,7 @@ import { createRotationSchedule, type RotationSchedule } from './keys/rotation-s
 import { keyKind, secretKind } from './object-kind.ts';
 import { createObjectStore, type ObjectStore, type StoreContents } from './object-store.ts';
 import type { SecretVersion } from './secrets/secret-version.ts';
+import type { ThrottleOptions } from './vault-limits.ts';
 import { createTokenSessions, type TokenSessions } from './token-sessions.ts';
 
 /** A vault as the control plane makes it. */
@@ -21,6 +22,10 @@ export interface VaultOptions {
   softDeleteRetentionDays?: number;
   purgeProtection?: boolean;
   access: VaultAccess;
+  /** Of the listener that serves this vault alone; 0, the default, for any that is free. */
+  port?: number;
+  /** In the place of what all vaults have. */
+  throttle?: ThrottleOptions;
 }
 
 /** What all vaults of one stand-in share. Lags are measured with `now`. */
@@ -54,6 +59,8 @@ export interface Vault {
   readonly recoverableDays: number;
   readonly access: AccessControl;
   readonly sessions: TokenSessions;
+  /** Undefined: as all vaults. */
+  readonly throttle: ThrottleOptions | undefined;
   /** Client addresses that the firewall lets through; undefined: all. */
   allowedAddresses: readonly string[] | undefined;
   readonly keys: ObjectStore<KeyVersion>;
@@ -106,6 +113,7 @@ export function createVault(
     recoverableDays,
     access: createAccessControl(name, options.access),
     sessions: createTokenSessions(now),
+    throttle: options.throttle,
     allowedAddresses: undefined,
     keys: createObjectStore<KeyVersion>({
       kind: keyKind,

@@ -1,36 +1,39 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCredential } from '@azure/identity';
-import { createCertificates } from '../certificates.ts';
+import { startAppHost } from '../azure/app-host.ts';
+import { authorityNames, certificateNames, dnsSuffixOf, loopbackNames, vaultResources } from '../azure/clouds.ts';
+import { createCredential } from '../azure/credential.ts';
+import type { ServicePorts, VaultBehaviour } from '../azure/service-options.ts';
+import { startServices } from '../azure/services.ts';
 import type { EntraStandIn } from '../entra/index.ts';
 import type { Faults } from '../faults.ts';
 import { createFaults } from '../faults.ts';
 import type { FunctionsHost, LogSink } from '../functions-host/index.ts';
 import type { KeyVaultStandIn } from '../key-vault/index.ts';
-import { installLoopbackNames } from '../loopback-names.ts';
 import type { ServiceBusStandIn } from '../service-bus/index.ts';
-import { startTables } from '../tables.ts';
-import { certificateNames, loopbackNames } from './clouds.ts';
-import { createCredential } from './credential.ts';
-import { openDataDirectory } from './data-directory.ts';
-import { createIdentities, deployer } from './identities.ts';
+import {
+  administratorApplication,
+  apiAudience,
+  createIdentities,
+  deployer,
+  providerApplication,
+  tenantId,
+} from './identities.ts';
+import { authorizeOnQueues, queues } from './queues.ts';
 import { ensureRootKey } from './root-key.ts';
 import { appSettings } from './settings.ts';
-import type { PlatformPorts, VaultBehaviour } from './stand-ins.ts';
 import type { PlatformVault } from './vaults.ts';
 import { defaultVaults, homeVaultName, vaultOptions } from './vaults.ts';
 
-export type { CloudName } from './clouds.ts';
-export { providerApplication, tenantId } from './identities.ts';
-export type { PlatformPorts, VaultBehaviour } from './stand-ins.ts';
+export type { ServicePorts as PlatformPorts, VaultBehaviour } from '../azure/service-options.ts';
+export type { CloudName } from '../azure/clouds.ts';
+export { administratorApplication, apiAudience, providerApplication, tenantId } from './identities.ts';
 export type { PlatformVault } from './vaults.ts';
 
 export interface PlatformOptions {
   /** Vaults that keys can be distributed to; a premium `learn-keyvault` and a standard `standard-keyvault` by default. */
   vaults?: readonly PlatformVault[];
-  ports?: PlatformPorts;
+  ports?: ServicePorts;
   /** Where all but messages is kept for the next start. Absent: nothing is kept. */
   dataDirectory?: string;
   faults?: Faults;
@@ -83,9 +86,6 @@ export interface Platform {
 }
 
 const projectDirectory = fileURLToPath(new URL('../../../', import.meta.url));
-const workerPreload = ['../loopback-names-preload.ts', './worker-preload.ts'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-);
 
 /**
  * Starts Azure on this machine, as far as Keyfleet needs it: Entra and managed identity, vaults (the service's own with
@@ -95,52 +95,47 @@ const workerPreload = ['../loopback-names-preload.ts', './worker-preload.ts'].ma
  */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   await using stack = new AsyncDisposableStack();
-  const { faults = createFaults(), now = () => new Date(), rootToken = 'root' } = options;
+  const { faults = createFaults(), rootToken = 'root' } = options;
   const identities = createIdentities();
   const targets = options.vaults ?? defaultVaults;
-  const vaults = vaultOptions(targets, identities);
   const named = [
-    { name: homeVaultName, cloud: 'AzurePublicCloud' as const },
-    ...targets.map(({ name, cloud = 'AzurePublicCloud' as const }) => ({ name, cloud })),
+    { name: homeVaultName, dnsSuffix: dnsSuffixOf('AzurePublicCloud') },
+    ...targets.map(({ name, cloud = 'AzurePublicCloud' }) => ({ name, dnsSuffix: dnsSuffixOf(cloud) })),
   ];
-  stack.defer(installLoopbackNames(loopbackNames(named)));
-  const data = options.dataDirectory === undefined ? undefined : await openDataDirectory(options.dataDirectory);
-  const directory = data?.path ?? (await mkdtemp(join(tmpdir(), 'keyfleet-')));
-  if (!data) stack.defer(() => rm(directory, { recursive: true, force: true }));
-
-  const names = certificateNames();
-  const certificatesMade = data ? data.certificates(names) : createCertificates({ dnsNames: names });
-  const ports = options.ports ?? {};
-  // The table server takes longest: it starts first, the others are loaded and started meanwhile.
-  const tablesStart = startTables({ tls: certificatesMade, directory: data?.path, port: ports.tables });
-  const tablesSettled = Promise.allSettled([tablesStart]);
-  stack.defer(async () => {
-    const [start] = await tablesSettled;
-    if (start.status === 'fulfilled') await start.value.stop();
-  });
-  const { startStandIns } = await import('./stand-ins.ts');
-  const { ca, caFile, entra, keyVault, broker } = await startStandIns({
-    certificates: await certificatesMade,
-    directory,
-    data,
-    vaults,
-    identities,
-    ports,
+  const services = await startServices({
+    tenants: [tenantId],
+    applications: [providerApplication, administratorApplication],
+    managedIdentities: [identities.service, identities.developer],
+    resources: [
+      ...vaultResources.map((audience) => ({ audience, tokenVersion: 1 as const })),
+      { audience: apiAudience, tokenVersion: 2 },
+    ],
+    vaults: vaultOptions(targets, identities),
+    queues,
+    authorize: authorizeOnQueues(identities),
+    authorityNames,
+    certificateNames: certificateNames(),
+    loopbackNames: loopbackNames(named),
+    ports: options.ports ?? {},
+    dataDirectory: options.dataDirectory,
     faults,
-    now,
-    behaviour: options.vaultBehaviour ?? {},
-    stack,
+    now: options.now,
+    vaultBehaviour: options.vaultBehaviour ?? {},
+    prepare: ({ entra, keyVault }) =>
+      ensureRootKey({
+        vaultUri: keyVault.vaults.get(homeVaultName)?.uri ?? '',
+        credential: createCredential(entra, deployer),
+      }),
   });
-  const homeVaultUri = keyVault.vaults.get(homeVaultName)?.uri ?? '';
-  await ensureRootKey({ vaultUri: homeVaultUri, credential: createCredential(entra, deployer) });
-  const { url: tables } = await tablesStart;
+  stack.defer(() => services.stop());
+  const { ca, caFile, entra, keyVault, broker, tables } = services;
 
   const settings = {
     ...appSettings({
       entra,
       identities,
       tables,
-      homeVaultUri,
+      homeVaultUri: keyVault.vaults.get(homeVaultName)?.uri ?? '',
       keyVaultPort: keyVault.port,
       serviceBusPort: broker.port,
       caFile,
@@ -174,12 +169,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     faults,
     async startHost({ settings: changes = {}, disabledFunctions = [], port = 0, log } = {}) {
       const disabled = disabledFunctions.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true']);
-      const { startFunctionsHost } = await import('../functions-host/index.ts');
-      const host = await startFunctionsHost({
+      const host = await startAppHost({
         directory: projectDirectory,
         settings: { ...settings, ...(Object.fromEntries(disabled) as Record<string, string>), ...changes },
         port,
-        preload: workerPreload,
         serviceBusCredential: serviceCredential,
         ...(log && { log }),
       });

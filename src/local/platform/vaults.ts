@@ -1,6 +1,6 @@
 import type { AccessPolicyGrant, VaultOptions } from '../key-vault/index.ts';
-import type { CloudName } from './clouds.ts';
-import { localClouds } from './clouds.ts';
+import type { CloudName } from '../azure/clouds.ts';
+import { dnsSuffixOf } from '../azure/clouds.ts';
 import type { Identities } from './identities.ts';
 import { deployer, providerApplication, tenantId } from './identities.ts';
 
@@ -50,7 +50,7 @@ export function vaultOptions(vaults: readonly PlatformVault[], { service, develo
       [developer.objectId]: { keys: ['all'], secrets: ['all'] },
       ...access,
     };
-    const dnsSuffix = localClouds[cloud].keyVaultDnsSuffix;
+    const dnsSuffix = dnsSuffixOf(cloud);
     return { ...vault, tenantId, dnsSuffix, access: { model: 'access-policy', grants } };
   });
   return [home, ...targets];

@@ -1,5 +1,3 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Platform } from '../platform/index.ts';
 
 /** Where other programs on this machine find a running platform, e.g. the tutorial. */
@@ -31,21 +29,5 @@ export function describePlatform(platform: Platform, api: string): LocalFile {
     identityHeader: platform.developer.identityHeader,
     serviceBus: platform.serviceBus,
     tables: platform.tables,
-  };
-}
-
-/**
- * Writes `content` to `path`, readable by its owner alone.
- * @returns removes the file, unless another platform has written its own since
- */
-export async function writeLocalFile(path: string, content: LocalFile): Promise<() => Promise<void>> {
-  const text = `${JSON.stringify(content, null, 2)}\n`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  // The mode of a file that exists already would stay as it is.
-  await rm(path, { force: true });
-  await writeFile(path, text, { mode: 0o600 });
-  return async () => {
-    const current = await readFile(path, 'utf8').catch(() => undefined);
-    if (current === text) await rm(path, { force: true });
   };
 }

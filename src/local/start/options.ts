@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parsePort, UsageError } from '../command.ts';
 import type { PlatformPorts } from '../platform/index.ts';
 import type { PlatformVault } from '../platform/vaults.ts';
 import { defaultVaults } from '../platform/vaults.ts';
@@ -10,11 +11,6 @@ export interface StartOptions {
   ports: PlatformPorts;
   dataDirectory: string | undefined;
   vaults: PlatformVault[];
-}
-
-/** The command line makes no sense. The message says what to write instead. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 export const help = `Runs Keyfleet, and all of Azure that it needs, on this machine.
@@ -31,7 +27,6 @@ KEYFLEET_DEV_ROOT_TOKEN in the environment replaces the root token, which is "ro
 `;
 
 const defaultPort = 8200;
-const highestPort = 65_535;
 const portsTaken = 6;
 
 /**
@@ -41,7 +36,7 @@ const portsTaken = 6;
 export function parseStartOptions(commandLine: readonly string[]): StartOptions | 'help' {
   const values = parse(commandLine);
   if (values.help) return 'help';
-  const port = parsePort(values.port);
+  const port = values.port === undefined ? defaultPort : parsePort(values.port, portsTaken);
   return {
     port,
     ports: port === 0 ? {} : portsAfter(port),
@@ -65,14 +60,6 @@ function parse(commandLine: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-}
-
-function parsePort(text: string | undefined): number {
-  if (text === undefined) return defaultPort;
-  const port = Number(text);
-  const fits = /^\d+$/.test(text) && port <= highestPort - portsTaken + 1;
-  if (!fits) throw new UsageError(`--port takes a number up to ${highestPort - portsTaken + 1}, not '${text}'`);
-  return port;
 }
 
 function portsAfter(port: number): PlatformPorts {

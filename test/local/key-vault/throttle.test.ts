@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ThrottleOptions } from '../../../src/local/key-vault/index.ts';
 import { createSlidingBudget } from '../../../src/local/key-vault/sliding-budget.ts';
-import { serviceLimits } from '../../../src/local/key-vault/throttle.ts';
+import { serviceLimits } from '../../../src/local/key-vault/vault-limits.ts';
 import { keyClient, premiumVault, startVaults } from './support/start.ts';
 import { raw, refusalOf, refusalOfCall, versioned } from './support/raw.ts';
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalFile } from '../../../src/local/start/local-file.ts';
-import { writeLocalFile } from '../../../src/local/start/local-file.ts';
+import { writeLocalFile } from '../../../src/local/local-file.ts';
 import { defaultVaults } from '../../../src/local/platform/vaults.ts';
 import { parseStartOptions } from '../../../src/local/start/options.ts';
 

@@ -16,6 +16,10 @@ export const localClouds: Readonly<Record<CloudName, LocalCloud>> = {
   AzureGermanCloud: { authorityName: 'login.german.localhost', keyVaultDnsSuffix: 'vault.german.localhost' },
 };
 
+export const cloudNames = Object.keys(localClouds) as [CloudName, ...CloudName[]];
+
+export const dnsSuffixOf = (cloud: CloudName): string => localClouds[cloud].keyVaultDnsSuffix;
+
 const all = Object.values(localClouds);
 
 /** Names of the authority that the certificate must cover beside those of every platform. */
@@ -41,11 +45,18 @@ export function cloudsSetting(entraPort: string, keyVaultPort: number): string {
   return JSON.stringify(Object.fromEntries(clouds));
 }
 
-/** @returns the names of a platform with these vaults: a vault that isn't among them has no address. */
-export function loopbackNames(vaults: readonly { name: string; cloud: CloudName }[]): LoopbackNames {
-  const zones = Object.entries(localClouds).map(([cloudName, { keyVaultDnsSuffix }]) => [
-    keyVaultDnsSuffix,
-    vaults.filter(({ cloud }) => cloud === cloudName).map(({ name }) => name.toLowerCase()),
+/**
+ * @returns the names to resolve where there are these vaults: in a domain of vaults, one that isn't among them has no
+ * address
+ */
+export function loopbackNames(vaults: readonly { name: string; dnsSuffix: string }[]): LoopbackNames {
+  const suffixes = new Set([
+    ...all.map(({ keyVaultDnsSuffix }) => keyVaultDnsSuffix),
+    ...vaults.map((vault) => vault.dnsSuffix),
   ]);
-  return { domains: ['localhost'], zones: Object.fromEntries(zones) as Record<string, string[]> };
+  const zones = [...suffixes].map((suffix): [string, string[]] => [
+    suffix,
+    vaults.filter(({ dnsSuffix }) => dnsSuffix === suffix).map(({ name }) => name.toLowerCase()),
+  ]);
+  return { domains: ['localhost'], zones: Object.fromEntries(zones) };
 }

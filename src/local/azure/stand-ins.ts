@@ -2,42 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Certificates } from '../certificates.ts';
 import { trustInThisProcess } from '../certificates.ts';
-import type { EntraStandIn } from '../entra/index.ts';
 import { startEntra } from '../entra/index.ts';
-import type { Faults } from '../faults.ts';
-import type { KeyVaultOptions, KeyVaultStandIn, VaultOptions } from '../key-vault/index.ts';
+import type { KeyVaultStandIn } from '../key-vault/index.ts';
 import { startKeyVault } from '../key-vault/index.ts';
-import type { ServiceBusStandIn } from '../service-bus/index.ts';
 import { startServiceBus } from '../service-bus/index.ts';
-import { authorityNames, vaultResources } from './clouds.ts';
 import type { DataDirectory } from './data-directory.ts';
-import type { Identities } from './identities.ts';
-import { providerApplication, tenantId } from './identities.ts';
-import { authorizeOnQueues, queues } from './queues.ts';
-
-/** Absent or 0: any that is free. */
-export interface PlatformPorts {
-  entra?: number;
-  identity?: number;
-  keyVault?: number;
-  serviceBus?: number;
-  tables?: number;
-}
-
-/** How the vaults behave in time, and with disabled keys. */
-export type VaultBehaviour = Pick<
-  KeyVaultOptions,
-  'deletionLagMilliseconds' | 'recoveryLagMilliseconds' | 'disabledKeysStillUsePublicKey'
->;
-
-export interface StandIns {
-  /** PEM, and the file that holds it. */
-  ca: string;
-  caFile: string;
-  entra: EntraStandIn;
-  keyVault: KeyVaultStandIn;
-  broker: ServiceBusStandIn;
-}
+import type { ServicesOptions, StandIns } from './service-options.ts';
 
 const saveEveryMilliseconds = 5_000;
 
@@ -48,33 +18,29 @@ const saveEveryMilliseconds = 5_000;
  * @param options.stack is given what there is to stop, as soon as it runs
  * @throws if a port is taken
  */
-export async function startStandIns(options: {
-  certificates: Certificates;
-  directory: string;
-  data: DataDirectory | undefined;
-  vaults: readonly VaultOptions[];
-  identities: Identities;
-  ports: PlatformPorts;
-  faults: Faults;
-  now: () => Date;
-  behaviour: VaultBehaviour;
-  stack: AsyncDisposableStack;
-}): Promise<StandIns> {
-  const { certificates, directory, data, identities, ports, faults, stack } = options;
+export async function startStandIns(
+  options: ServicesOptions & {
+    certificates: Certificates;
+    directory: string;
+    data: DataDirectory | undefined;
+    stack: AsyncDisposableStack;
+  },
+): Promise<StandIns> {
+  const { certificates, directory, data, faults, stack, ports = {}, now = () => new Date() } = options;
   const tls = { key: certificates.privateKey, cert: certificates.certificate };
   const caFile = join(directory, 'ca.pem');
   await writeFile(caFile, certificates.caCertificate);
   trustInThisProcess(certificates.caCertificate);
 
   const entra = await startEntra({
-    tenants: [tenantId],
-    applications: [providerApplication],
-    managedIdentities: [identities.service, identities.developer],
-    resources: vaultResources.map((audience) => ({ audience, tokenVersion: 1 })),
+    tenants: options.tenants,
+    applications: options.applications,
+    managedIdentities: options.managedIdentities,
+    resources: options.resources,
     tls: certificates,
     faults,
     now: () => new Date(),
-    authorityNames,
+    authorityNames: options.authorityNames,
     port: ports.entra,
     identityPort: ports.identity,
   });
@@ -88,9 +54,9 @@ export async function startStandIns(options: {
     verify: entra.verify,
     authorityHost: entra.authorityHost,
     faults,
-    now: options.now,
+    now,
     port: data ? await data.keyVaultPort(askedPort) : askedPort,
-    ...options.behaviour,
+    ...options.vaultBehaviour,
     ...(snapshot && { snapshot }),
   });
   stack.defer(() => keyVault.stop());
@@ -100,12 +66,13 @@ export async function startStandIns(options: {
   }
 
   const broker = await startServiceBus({
-    queues,
+    queues: options.queues,
+    topics: options.topics ?? [],
     tls,
     verify: entra.verify,
-    authorize: authorizeOnQueues(identities),
+    authorize: options.authorize,
     faults,
-    now: () => new Date(),
+    now: options.brokerNow ?? (() => new Date()),
     port: ports.serviceBus ?? 0,
   });
   stack.defer(() => broker.stop());
