@@ -172,6 +172,18 @@ describe('receiving', () => {
     expect((receiver as unknown as { credit: number }).credit).toBe(0);
   });
 
+  it.concurrent('answers a drain that comes when the credit has just been used up', async () => {
+    await using bus = await startRaw();
+    const { receiver, received } = await peekLockReceiver(bus.raw);
+    await bus.client().createSender('q').sendMessages({ body: 1 });
+    receiver.add_credit(1);
+    // Both flows are on their way before the message is.
+    await new Promise((resolve) => process.nextTick(resolve));
+    receiver.drain_credit();
+    await once(receiver, 'receiver_drained');
+    expect(received).toHaveLength(1);
+  });
+
   it.concurrent('sends no more than there is credit for', async () => {
     await using bus = await startRaw();
     await bus

@@ -8,7 +8,7 @@ import type { Consumer, Dispatcher } from './dispatcher.ts';
 import { breakConnection } from './faulty.ts';
 import { deliveryTag } from './lock-token.ts';
 import type { OpenLink } from './open-links.ts';
-import { freeCredit } from './rhea-internals.ts';
+import { answerDrain, freeCredit } from './rhea-internals.ts';
 import { settleOnDisposition } from './settlements.ts';
 import { encodeMessage } from './wire-message.ts';
 import type { WireMessage } from './wire-message.ts';
@@ -38,9 +38,9 @@ export function startDelivering(sender: Sender, options: DeliveringLinkOptions):
     canTake: () => !closed && late.length === 0 && freeCredit(sender) > 0,
     take,
     idle() {
-      if (!draining || late.length > 0) return;
+      if (!draining) return;
       draining = false;
-      sender.set_drained(true);
+      answerDrain(sender);
     },
   };
 

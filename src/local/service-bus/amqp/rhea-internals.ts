@@ -57,6 +57,11 @@ interface LinkInternals {
   _incomplete: unknown;
 }
 
+interface SenderInternals extends LinkInternals {
+  delivery_count: number;
+  _get_drain(): boolean;
+}
+
 interface OutgoingInternals {
   next_delivery_id: number;
   next_pending_delivery: number;
@@ -104,6 +109,21 @@ export function freeCredit(sender: Sender): number {
   const { outgoing } = sessionInternals(sender.session);
   const unsent = outgoing.next_delivery_id - outgoing.next_pending_delivery;
   return Math.min(internalsOf(sender).credit - unsent, outgoing.available());
+}
+
+/**
+ * Tells the client that there is nothing more for its credit. rhea alone would not say so if the last of the credit has
+ * just been used up, and the client would wait for it in vain and close the link.
+ */
+export function answerDrain(sender: Sender): void {
+  const internals = sender as unknown as SenderInternals;
+  internals._get_drain = () => {
+    internals.delivery_count += internals.credit;
+    internals.credit = 0;
+    return true;
+  };
+  sender.set_drained(true);
+  (sender.connection as BrokerConnection)._register();
 }
 
 /** Tells the client the final outcome; only then may rhea forget the delivery, which it wouldn't do by itself. */
