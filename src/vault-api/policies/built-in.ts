@@ -15,21 +15,26 @@ path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list"
 `,
   ],
 
-  /** Keys, providers and distributions of every mount; enabling and disabling mounts is the administrator's. */
+  /**
+   * Keys, providers and distributions of every mount; enabling and disabling mounts is the administrator's. Terraform
+   * works with a child token.
+   */
   [
     'keyfleet-key-operator',
     `
-path "<keymgmt>/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
-path "sys/mounts"  { capabilities = ["read"] }
+path "<keymgmt>/*"       { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
+path "sys/mounts"        { capabilities = ["read"] }
+path "auth/token/create" { capabilities = ["update"] }
 `,
   ],
 
-  /** Secrets of every mount, their versions and settings. */
+  /** Secrets of every mount, their versions and settings; child tokens as above. */
   [
     'keyfleet-secrets-operator',
     `
-path "<kv>/*"     { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
-path "sys/mounts" { capabilities = ["read"] }
+path "<kv>/*"            { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
+path "sys/mounts"        { capabilities = ["read"] }
+path "auth/token/create" { capabilities = ["update"] }
 `,
   ],
 
@@ -53,6 +58,7 @@ path "<kv>/metadata/*"    { capabilities = ["read", "list"] }
 path "sys/mounts"         { capabilities = ["read"] }
 path "sys/mounts/*"       { capabilities = ["read"] }
 path "sys/auth"           { capabilities = ["read"] }
+path "sys/auth/*"         { capabilities = ["read"] }
 path "sys/policy"         { capabilities = ["read", "list"] }
 path "sys/policy/*"       { capabilities = ["read"] }
 path "sys/policies/acl"   { capabilities = ["list"] }
