@@ -137,15 +137,14 @@ describe('while a service that it needs is away', () => {
 });
 
 describe('when something goes wrong inside the worker', () => {
-  const preload = [fileURLToPath(new URL('../support/floating-rejections.ts', import.meta.url))];
+  const preload = fileURLToPath(new URL('../support/floating-rejections.ts', import.meta.url));
 
   test('a promise that nobody looks at ends neither the worker nor what it is doing', async () => {
     const lines: string[] = [];
     const host = await service.startHost({
-      preload,
       disabledFunctions: ['distribution'],
       log: ({ message }) => void lines.push(message),
-      settings: { KEYFLEET_WAIT_SECONDS: '2' },
+      settings: { KEYFLEET_WAIT_SECONDS: '2', languageWorkers__node__arguments: `--import ${preload}` },
     });
     const vault = onHost(host);
     await vault('POST', 'keymgmt/key/rejected');

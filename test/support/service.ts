@@ -2,11 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { KeyClient } from '@azure/keyvault-keys';
 import { createRootKey } from '../../src/key-vault/root-key.ts';
-import {
-  startFunctionsHost,
-  type FunctionsHost,
-  type FunctionsHostOptions,
-} from '../../src/local/functions-host/index.ts';
+import { startAppHost } from '../../src/local/azure/app-host.ts';
+import type { FunctionsHost, FunctionsHostOptions } from '../../src/local/functions-host/index.ts';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import type { PlatformOptions } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
@@ -35,8 +32,6 @@ export type VaultCall = (
 export interface HostChanges {
   settings?: Record<string, string | undefined>;
   disabledFunctions?: readonly string[];
-  /** Modules that the worker imports before the app, after the platform's own. */
-  preload?: readonly string[];
   log?: FunctionsHostOptions['log'];
 }
 
@@ -57,9 +52,6 @@ export interface ServiceOptions extends HostChanges {
 
 const masterKey = 'master-key-of-the-tests';
 const projectDirectory = fileURLToPath(new URL('../../', import.meta.url));
-const workerPreload = ['src/local/loopback-names-preload.ts', 'src/local/platform/worker-preload.ts'].map(
-  (path) => projectDirectory + path,
-);
 
 /** The platform, with the app as it was last built in one host. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
@@ -70,11 +62,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     await platform.stop();
   };
   async function startHost(changes: HostChanges = {}): Promise<FunctionsHost> {
-    const host = await startFunctionsHost({
+    const host = await startAppHost({
       directory: projectDirectory,
       settings: changedSettings(platform.settings, changes),
       port: 0,
-      preload: [...workerPreload, ...(changes.preload ?? [])],
       serviceBusCredential: platform.serviceCredential,
       masterKey,
       ...(changes.log && { log: changes.log }),
