@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { performance } from 'node:perf_hooks';
+import { reportFaults } from '../../support/report-faults.ts';
 import { keyClient, premiumVault, startVaults } from './support/start.ts';
 import { raw, refusalOf, refusalOfCall, versioned } from './support/raw.ts';
 
@@ -13,6 +14,7 @@ beforeAll(async () => {
   ({ uri } = vaults.addressOf('premium-vault'));
 });
 afterAll(async () => vaults.stop());
+reportFaults(() => vaults.faults);
 afterEach(() => vaults.faults.clear());
 
 const create = (name: string) => raw(uri, 'POST', versioned(`/keys/${name}/create`), { kty: 'EC' });
@@ -133,4 +135,37 @@ test.each([
   vaults.faults.add({ service: 'key-vault', operation, times: 1, fault: { kind: 'refuse', status: 418, code: 'Tea' } });
   expect(refusalOf(await raw(uri, method, versioned(path), body))).toEqual([418, 'Tea']);
   expect(vaults.faults.log.at(-1)).toMatchObject({ operation, name: operation === 'restore' ? '' : 'it' });
+});
+
+test('an empty page has no items and a link, by which the SDK comes to all of them', async () => {
+  const name = fresh();
+  for (let count = 0; count < 3; count++) await create(name);
+  vaults.faults.add({ service: 'key-vault', operation: 'versions', times: 2, fault: { kind: 'empty-page' } });
+  const pages = await Array.fromAsync(keyClient(uri).listPropertiesOfKeyVersions(name).byPage());
+  expect(pages.map(({ length }) => length)).toEqual([0, 0, 3]);
+  expect(vaults.faults.log.slice(-2)).toEqual([
+    { service: 'key-vault', operation: 'versions', name, fault: { kind: 'empty-page' } },
+    { service: 'key-vault', operation: 'versions', name, fault: { kind: 'empty-page' } },
+  ]);
+});
+
+test('a broken page is whole by its length and ends in the middle of its JSON', async () => {
+  const name = fresh();
+  await create(name);
+  vaults.faults.add({ service: 'key-vault', operation: 'versions', times: 2, fault: { kind: 'broken-page' } });
+  const { status, headers, text } = await raw(uri, 'GET', versioned(`/keys/${name}/versions`));
+  expect([status, Number(headers['content-length'])]).toEqual([200, text.length]);
+  expect(text).toMatch(/^\{"value":\[/);
+  expect(() => JSON.parse(text) as unknown).toThrow(SyntaxError);
+  const listing = Array.fromAsync(keyClient(uri).listPropertiesOfKeyVersions(name));
+  await expect(listing).rejects.toMatchObject({ code: 'PARSE_ERROR' });
+  expect(await versionsOf(name)).toBe(1);
+});
+
+test('faults of pages touch nothing but pages, refusals of lists included', async () => {
+  const name = fresh();
+  vaults.faults.add({ service: 'key-vault', fault: { kind: 'broken-page' } });
+  expect((await create(name)).status).toBe(200);
+  expect((await raw(uri, 'GET', versioned(`/keys/${name}`))).status).toBe(200);
+  expect(refusalOf(await raw(uri, 'GET', versioned('/keys?maxresults=26')))).toEqual([400, 'BadParameter']);
 });

@@ -55,14 +55,22 @@ export async function raw(
         response.on('error', reject);
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          const parsed = (text.startsWith('{') ? JSON.parse(text) : {}) as WireBody;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parse(text) });
         });
       },
     );
     outgoing.on('error', reject);
     outgoing.end(content);
   });
+}
+
+/** @returns nothing for what isn't JSON, whose text is there */
+function parse(text: string): WireBody {
+  try {
+    return JSON.parse(text) as WireBody;
+  } catch {
+    return {};
+  }
 }
 
 /** What clients act on in a refusal: `[status, code]`, with the inner code behind if there is one. */
