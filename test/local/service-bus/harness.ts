@@ -106,8 +106,9 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what = 'the condition to hold',
+  milliseconds = 10_000,
 ): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + milliseconds;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

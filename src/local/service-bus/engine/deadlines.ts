@@ -1,4 +1,5 @@
 import { createHeap } from './heap.ts';
+import type { HeapEntry } from './heap.ts';
 
 export interface Deadline {
   readonly at: number;
@@ -16,7 +17,7 @@ export interface Deadlines {
 
 /** One ordered structure for all lock, expiry and enqueue times of an entity, instead of a timer for each message. */
 export function createDeadlines(): Deadlines {
-  interface Entry extends Deadline {
+  interface Entry extends Deadline, HeapEntry {
     serial: number;
     run: () => void;
   }
@@ -24,7 +25,7 @@ export function createDeadlines(): Deadlines {
   let serial = 0;
   return {
     add(at, run) {
-      const entry = { at, run, serial: serial++ };
+      const entry = { at, run, serial: serial++, heapPosition: -1 };
       heap.push(entry);
       return entry;
     },

@@ -1,22 +1,26 @@
+/** An entry knows its own place, so that it can be found again at once; it can be in one heap only. */
+export interface HeapEntry {
+  /** -1 while it is in no heap. */
+  heapPosition: number;
+}
+
 /** A priority queue whose entries can also be taken out of the middle, each operation in O(log n). */
 export interface Heap<T> {
   readonly size: number;
   first(): T | undefined;
   push(entry: T): void;
   pop(): T | undefined;
-  has(entry: T): boolean;
   /** @returns whether the entry was there. */
   remove(entry: T): boolean;
 }
 
 /** @param before whether `a` comes out earlier than `b`; must be a strict total order. */
-export function createHeap<T extends object>(before: (a: T, b: T) => boolean): Heap<T> {
+export function createHeap<T extends HeapEntry>(before: (a: T, b: T) => boolean): Heap<T> {
   const entries: T[] = [];
-  const positions = new Map<T, number>();
 
   function place(entry: T, position: number): void {
     entries[position] = entry;
-    positions.set(entry, position);
+    entry.heapPosition = position;
   }
 
   function rise(entry: T, from: number): void {
@@ -47,9 +51,9 @@ export function createHeap<T extends object>(before: (a: T, b: T) => boolean): H
   }
 
   function remove(entry: T): boolean {
-    const position = positions.get(entry);
-    if (position === undefined) return false;
-    positions.delete(entry);
+    const position = entry.heapPosition;
+    if (position < 0) return false;
+    entry.heapPosition = -1;
     const last = entries.pop() as T;
     if (last !== entry) {
       const parent = entries[(position - 1) >> 1];
@@ -64,7 +68,6 @@ export function createHeap<T extends object>(before: (a: T, b: T) => boolean): H
       return entries.length;
     },
     first: () => entries[0],
-    has: (entry) => positions.has(entry),
     push: (entry) => rise(entry, entries.push(entry) - 1),
     remove,
     pop() {

@@ -1,4 +1,5 @@
 import type { Deadline } from './deadlines.ts';
+import type { HeapEntry } from './heap.ts';
 
 /** What a sender hands in; the payload is opaque to the engine. */
 export interface NewMessage<Payload> {
@@ -30,7 +31,7 @@ export interface SessionLock {
 }
 
 /** A message as the engine keeps it. Only the queue that holds it changes it. */
-export interface QueuedMessage<Payload> extends NewMessage<Payload> {
+export interface QueuedMessage<Payload> extends NewMessage<Payload>, HeapEntry {
   sequenceNumber: number;
   /** The first number that the message had, if it has been given another one since. */
   enqueuedSequenceNumber: number | undefined;

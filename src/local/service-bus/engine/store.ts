@@ -62,6 +62,7 @@ export function createStore<Payload>({ sessions, nowMilliseconds }: StoreOptions
         lockDeadline: undefined,
         expiryDeadline: undefined,
         enqueueDeadline: undefined,
+        heapPosition: -1,
         ...known,
       };
       messages.set(sequenceNumber, added);
