@@ -19,19 +19,30 @@ export interface VaultKey {
 /** @throws KeyfleetError `internal` if the reply lacks what every key has */
 export function toVaultKey({ id, key, properties }: KeyVaultKey): VaultKey {
   const { version, enabled, tags } = properties;
-  if (id === undefined || version === undefined || key?.n === undefined || key.e === undefined) {
-    throw new KeyfleetError('internal', 'Key Vault described a key without id, version or RSA public part');
+  const publicKey = key && toPublicKey(key);
+  if (id === undefined || version === undefined || publicKey === undefined) {
+    throw new KeyfleetError('internal', 'Key Vault described a key without id, version or public part');
   }
-  const encoded = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
   return {
     id,
     version,
-    type: key.kty ?? '',
-    operations: key.keyOps ?? [],
+    type: key?.kty ?? '',
+    operations: key?.keyOps ?? [],
     enabled: enabled ?? true,
     tags: tags ?? {},
-    publicKey: createPublicKey({ key: { kty: 'RSA', n: encoded(key.n), e: encoded(key.e) }, format: 'jwk' }),
+    publicKey,
   };
+}
+
+/** Ours are RSA, but a name may turn out to be held by a key of somebody else. */
+function toPublicKey({ n, e, crv, x, y }: JsonWebKey): KeyObject | undefined {
+  const encoded = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
+  if (n !== undefined && e !== undefined) {
+    return createPublicKey({ key: { kty: 'RSA', n: encoded(n), e: encoded(e) }, format: 'jwk' });
+  }
+  if (crv === undefined || x === undefined || y === undefined) return undefined;
+  const curve = crv === 'P-256K' ? 'secp256k1' : crv;
+  return createPublicKey({ key: { kty: 'EC', crv: curve, x: encoded(x), y: encoded(y) }, format: 'jwk' });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { KeyfleetError } from '../errors.ts';
 import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
-import { kmsKeyName } from '../reconcile/target.ts';
+import { claimKmsName } from '../reconcile/target.ts';
 import type {
   DistributionRecord,
   DistributionReference,
@@ -10,6 +10,7 @@ import type {
 } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderReference, ProviderStore } from '../state/providers.ts';
+import type { VaultNames } from '../state/vault-names.ts';
 import { wakeAll } from './distribution-wake.ts';
 import { parseProtection, parsePurposes, type KeyType } from './key-types.ts';
 import type { Waiting } from './keys.ts';
@@ -48,6 +49,7 @@ export interface Distributions {
 export interface DistributionsOptions {
   keys: KeyStore;
   providers: ProviderStore;
+  vaultNames: VaultNames;
   announcer: Announcer;
   settlement: Settlement;
   now: () => Date;
@@ -59,6 +61,7 @@ const longestName = 116;
 export function createDistributions({
   keys,
   providers,
+  vaultNames,
   announcer,
   settlement,
   now,
@@ -88,7 +91,7 @@ export function createDistributions({
       const written =
         existing === undefined
           ? (await providers.holdKey(reference, provider, reference.key)) &&
-            (await keys.addDistribution(state, newDistribution(reference, purpose, protection)))
+            (await keys.addDistribution(state, await newDistribution(reference, provider, purpose, protection)))
           : await forgetRefusal(reference, existing);
       if (!written) return undefined;
       return wakeAll(announcer, [{ subject, stamp }], () =>
@@ -108,13 +111,14 @@ export function createDistributions({
     return provider;
   }
 
-  function newDistribution(
+  async function newDistribution(
     { provider, key }: DistributionReference,
+    { keyCollection }: ProviderRecord,
     purpose: readonly string[],
     protection: string,
-  ): DistributionRecord {
+  ): Promise<DistributionRecord> {
     const distributedTime = now();
-    const kmsName = kmsKeyName(key, distributedTime);
+    const kmsName = await claimKmsName(vaultNames, { keyCollection, key, now: distributedTime });
     return { provider, kmsName, purpose, protection, distributedTime, removing: false, attemptedVersion: 0 };
   }
 

@@ -16,7 +16,7 @@ export interface KeyManagement {
 }
 
 export interface KeyManagementOptions {
-  state: Pick<State, 'keys' | 'providers' | 'names' | 'intents'>;
+  state: Pick<State, 'keys' | 'providers' | 'names' | 'vaultNames' | 'intents'>;
   messaging: Messaging;
   targets: Targets;
   generateKeyPair: GenerateKeyPair;
@@ -27,12 +27,12 @@ export interface KeyManagementOptions {
 
 export function createKeyManagement(options: KeyManagementOptions): KeyManagement {
   const { state, messaging, targets, generateKeyPair, waitSeconds, now } = options;
-  const { keys, providers, names } = state;
+  const { keys, providers, names, vaultNames } = state;
   const announcer = createAnnouncer({ intents: state.intents, messaging, now });
   const settlement = createSettlement({ keys, waitSeconds });
   return {
     keys: createKeys({ keys, providers, names, announcer, targets, settlement, generateKeyPair, now }),
     providers: createProviders({ providers, keys, names, announcer, targets, now }),
-    distributions: createDistributions({ keys, providers, announcer, settlement, now }),
+    distributions: createDistributions({ keys, providers, vaultNames, announcer, settlement, now }),
   };
 }

@@ -42,7 +42,7 @@ export interface VersionImporter {
   /**
    * Looks whether the version is in the vault already, as after a lost reply.
    * @returns undefined if it certainly isn't
-   * @throws AzureFailure; `refused` if the name is held by a key that isn't ours
+   * @throws AzureFailure; `conflict` if the name is held by a key that isn't ours, under which we never put anything
    */
   find(request: ImportRequest): Promise<Placed | undefined>;
   /**
@@ -77,7 +77,11 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const newest = await vault.getKey(distribution.kmsName);
       if (newest === undefined) return undefined;
       if (newest.tags[tagNames.owner] !== ownerTag(request)) {
-        return findAmongVersions(request);
+        if (distribution.attemptedVersion === version.version) return findAmongVersions(request);
+        throw new AzureFailure(
+          'conflict',
+          `Key Vault "${vault.name}" has a key "${distribution.kmsName}" of somebody else`,
+        );
       }
       const found = Number(newest.tags[tagNames.version]);
       // Versions go to the vault in ascending order, so what is newer than the newest isn't there.

@@ -3,9 +3,10 @@ import type { DistributionReference } from '../messaging/index.ts';
 import type { DistributionRecord, DistributionState, KeyState, PlacementRecord, Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
+import type { VaultNames } from '../state/vault-names.ts';
 import { tagNames, type ImportRequest, type Placed, type VersionImporter } from './import-version.ts';
 import type { Step } from './plan.ts';
-import { kmsKeyName, ownerOf, type Targets } from './target.ts';
+import { claimKmsName, ownerOf, type Targets } from './target.ts';
 
 export interface StepContext {
   reference: DistributionReference;
@@ -26,12 +27,15 @@ export interface StepRunner {
 export interface StepRunnerOptions {
   keys: KeyStore;
   providers: ProviderStore;
+  vaultNames: VaultNames;
   targets: Targets;
   importer: VersionImporter;
   now: () => Date;
 }
 
-export function createStepRunner({ keys, providers, targets, importer, now }: StepRunnerOptions): StepRunner {
+export function createStepRunner(options: StepRunnerOptions): StepRunner {
+  const { keys, providers, vaultNames, targets, importer, now } = options;
+
   async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<void> {
     const { reference, provider, state } = context;
     const { distribution, placements } = context.distribution;
@@ -43,8 +47,11 @@ export function createStepRunner({ keys, providers, targets, importer, now }: St
     const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
 
     const mayBeThere = placements.length === 0 || distribution.attemptedVersion === step.version;
-    const found = mayBeThere ? await importer.find(request) : undefined;
-    if (found !== undefined) return recordPlacement(reference, step.version, found);
+    if (mayBeThere) {
+      const found = await lookFor(request);
+      if (found === 'name-is-taken') return rename(context);
+      if (found !== undefined) return recordPlacement(reference, step.version, found);
+    }
 
     const exchangeKey = await importer.prepare(request);
     if (distribution.attemptedVersion !== step.version) {
@@ -56,21 +63,26 @@ export function createStepRunner({ keys, providers, targets, importer, now }: St
     } catch (error) {
       if (isAzureFailure(error) && error.kind !== 'unknown-outcome') {
         await amend(reference, (current) => ({ ...current, attemptedVersion: 0 }));
-        if (error.kind === 'conflict' && placements.length === 0) return rename(reference, error);
+        if (error.kind === 'conflict' && placements.length === 0) return rename(context);
       }
       throw error;
     }
   }
 
-  /** The name is held by a deleted key: one distributed, removed and distributed again within the same second. */
-  async function rename(reference: DistributionReference, failure: AzureFailure): Promise<void> {
-    const kmsName = kmsKeyName(reference.key, now());
-    let renamed = false;
-    await amend(reference, (current) => {
-      renamed = current.kmsName !== kmsName;
-      return { ...current, kmsName };
-    });
-    if (!renamed) throw new AzureFailure('unavailable', failure.message, { cause: failure });
+  async function lookFor(request: ImportRequest): Promise<Placed | 'name-is-taken' | undefined> {
+    try {
+      return await importer.find(request);
+    } catch (error) {
+      if (isAzureFailure(error, 'conflict')) return 'name-is-taken';
+      throw error;
+    }
+  }
+
+  /** The name is held by a key that isn't ours, or by a deleted one that the vault still keeps. */
+  async function rename({ reference, provider }: StepContext): Promise<void> {
+    const { keyCollection } = provider;
+    const kmsName = await claimKmsName(vaultNames, { keyCollection, key: reference.key, now: now() });
+    await amend(reference, (current) => ({ ...current, kmsName }));
   }
 
   async function setEnabled(step: Extract<Step, { kind: 'set-enabled' }>, context: StepContext): Promise<void> {

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { KeyExchangeKeys } from '../key-vault/key-exchange-key.ts';
 import type { TargetVault } from '../key-vault/target-vault.ts';
 import type { ProviderRecord } from '../state/providers.ts';
+import type { VaultNames } from '../state/vault-names.ts';
+import { KeyfleetError } from '../errors.ts';
 
 /** How the reconciler reaches the vault that a provider stands for. */
 export interface Targets {
@@ -25,7 +27,22 @@ export function keyExchangeKeyName(owner: string, now: Date): string {
   return `keyfleet-kek-${Math.floor(now.getTime() / 1000)}-${ownerHash}`;
 }
 
-/** The name of a key in a vault, unlike any it had there before. Vault names them the same way. */
-export function kmsKeyName(key: string, now: Date): string {
-  return `${key}-${Math.floor(now.getTime() / 1000)}`;
+/** More keys than this that want one name at once, and something else is wrong. */
+const mostClaims = 100;
+
+/**
+ * Takes a name for a key in a vault, unlike any that a key had there before: the key's own and the seconds of `now`, as
+ * Vault has it, or of the first moment after that which is free.
+ * @throws KeyfleetError `unavailable` if there is none near
+ */
+export async function claimKmsName(
+  vaultNames: VaultNames,
+  { keyCollection, key, now }: { keyCollection: string; key: string; now: Date },
+): Promise<string> {
+  const first = Math.floor(now.getTime() / 1000);
+  for (let seconds = first; seconds < first + mostClaims; seconds++) {
+    const kmsName = `${key}-${seconds}`;
+    if (await vaultNames.claim(keyCollection, kmsName)) return kmsName;
+  }
+  throw new KeyfleetError('unavailable', `too many keys called "${key}" go to Key Vault "${keyCollection}" at once`);
 }

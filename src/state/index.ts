@@ -12,6 +12,7 @@ import { createProviderStore, type ProviderStore } from './providers.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import type { Table } from './table.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createVaultNames, type VaultNames } from './vault-names.ts';
 
 export interface State {
   mounts: MountStore;
@@ -21,6 +22,7 @@ export interface State {
   keys: KeyStore;
   providers: ProviderStore;
   names: NameIndex;
+  vaultNames: VaultNames;
   secrets: SecretStore;
   folders: FolderIndex;
   intents: IntentStore;
@@ -45,6 +47,7 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
     keys: createKeyStore(sealed('keys')),
     providers: createProviderStore(sealed('providers')),
     names: createNameIndex(openTable('names')),
+    vaultNames: createVaultNames(openTable('vaultnames')),
     secrets: createSecretStore(sealed('secrets')),
     folders: createFolderIndex(openTable('folders')),
     intents: createIntentStore(openTable('intents')),

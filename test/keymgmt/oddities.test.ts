@@ -53,16 +53,33 @@ describe('what a vault may come up with', () => {
     expect(await warnings()).toBe('');
   });
 
-  it('a foreign key under the name: left alone, refused, and dropped on request without touching it', async () => {
+  it('a foreign key under the name: left alone, and another name is used', async () => {
     await house.distributions.write(distribution, fields, waiting);
     const name = await kmsName();
     vault.putForeign(name, foreignKey);
     expect(await settle(world, house)).toBe(true);
-    expect(await warnings()).toContain('Keyfleet did not make');
+    expect(await warnings()).toBe('');
+    expect(await kmsName()).not.toBe(name);
+    expect(await ordinals()).toEqual(['1']);
     await house.distributions.delete(distribution, waiting);
     expect(await settle(world, house)).toBe(true);
-    expect(await house.distributions.read(distribution)).toBeUndefined();
+    expect([...vault.held.keys()].filter((held) => !held.startsWith('keyfleet-kek'))).toEqual([name]);
     expect(vault.held.get(name)).toHaveLength(1);
+  });
+
+  it('two keys of one name, in two mounts, for one vault within a second: two names', async () => {
+    const other = { mount: 'other-mount', key: 'a', provider: 'p' };
+    await house.providers.write(other, {
+      provider: 'azurekeyvault',
+      keyCollection: vaultOf('p'),
+      credentials: { tenant_id: 't' },
+    });
+    await house.keys.write(other, {}, waiting);
+    for (const reference of [distribution, other]) await house.distributions.write(reference, fields, waiting);
+    expect(await settle(world, house)).toBe(true);
+    const names = await Promise.all([distribution, other].map((reference) => house.distributions.read(reference)));
+    expect(new Set(names.map((view) => view?.kmsName)).size).toBe(2);
+    expect(names.map((view) => view?.versions.size)).toEqual([1, 1]);
   });
 
   it('a foreign version on top of ours, and a lost reply: ours is found below', async () => {
