@@ -10,7 +10,8 @@ export interface Figure {
   /** Of all rounds. */
   lowest: number;
   highest: number;
-  rounds: number;
+  /** The same of each round. */
+  ofRounds: readonly number[];
   goal?: { atMost: number; met: boolean };
   /** What the value is made of, e.g. the calls by operation. */
   parts?: Readonly<Record<string, number>>;

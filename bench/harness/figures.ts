@@ -39,7 +39,7 @@ function describe(
     value,
     lowest: Math.min(...ofRounds),
     highest: Math.max(...ofRounds),
-    rounds: ofRounds.length,
+    ofRounds,
     ...(atMost !== undefined && { goal: { atMost, met: value <= atMost } }),
     ...(parts && { parts }),
   };

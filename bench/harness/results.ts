@@ -21,7 +21,7 @@ export function renderResult({ benchmark, measures, seconds, figures, failure }:
     figure.name,
     `${round(figure.value)} ${figure.unit}`,
     `${round(figure.lowest)} to ${round(figure.highest)}`,
-    `${figure.rounds}`,
+    `${figure.ofRounds.length}`,
     figure.goal === undefined ? '' : `${figure.goal.met ? 'met' : 'MISSED'} (at most ${figure.goal.atMost})`,
   ]);
   const table = [['figure', 'median', 'lowest to highest', 'rounds', 'goal'], ...rows];

@@ -5,7 +5,7 @@ import { median } from '../harness/statistics.ts';
 import { fewestCalls, type CountedCalls } from './counted-calls.ts';
 import { startFleetPlatform, vaultNames, type Fleet, type FleetPlatform, type VaultName } from './fleet.ts';
 
-const rounds = 2;
+const rounds = 3;
 const waveSize = 25;
 const goal = 1.05;
 
