@@ -4,10 +4,9 @@ import { createClouds } from './identity/clouds.ts';
 import { createServiceCredential } from './identity/credentials.ts';
 import { createSignIn } from './identity/sign-in.ts';
 import { createRootKey } from './key-vault/root-key.ts';
-import { createAgreement as createKeyAgreement } from './keymgmt/agreement.ts';
+import { createAgreement } from './keymgmt/agreement.ts';
 import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
-import { createAgreement as createSecretAgreement } from './kv/agreement.ts';
 import { createKeyValue } from './kv/index.ts';
 import { createMessaging, decodeWakeUp } from './messaging/index.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
@@ -69,6 +68,7 @@ export function createApp(environment: Record<string, string | undefined>, log: 
     now,
   });
   const keyValue = createKeyValue({ state, now });
+  const sweepIntents = createSweep({ intents: state.intents, messaging, visits: createAgreement(state), now });
 
   return {
     state,
@@ -94,12 +94,11 @@ export function createApp(environment: Record<string, string | undefined>, log: 
       }
       await reconciler.reconcile(reference);
     },
-    sweep: createSweep({
-      intents: state.intents,
-      messaging,
-      visits: { ...createKeyAgreement(state), secret: createSecretAgreement({ ...state, now }) },
-      now,
-    }),
+    async sweep() {
+      const outcomes = await Promise.allSettled([sweepIntents(), keyValue.sweep()]);
+      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      if (errors.length > 0) throw new AggregateError(errors, 'not all that is due could be seen to');
+    },
   };
 }
 

@@ -6,38 +6,25 @@ const longestValue = 512;
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 
 /**
- * Checks custom metadata by Vault's limits.
- * @param given scalar values are turned into text
+ * Checks custom metadata by Vault's limits, which count bytes.
+ * @returns null for none
  * @throws KeyfleetError `invalid_request`
  */
-export function checkCustomMetadata(given: Record<string, unknown>): Record<string, string> {
-  const entries = Object.entries(given);
-  if (entries.length > mostKeys) throw refused(`there are ${entries.length} keys where ${mostKeys} are allowed`);
-  return Object.fromEntries(entries.map(([key, value]) => [checkedKey(key), checkedValue(key, value)]));
-}
-
-function checkedKey(key: string): string {
-  const length = Buffer.byteLength(key);
-  if (length === 0 || length > longestKey)
-    throw refused(`a key has ${length} bytes where 1 to ${longestKey} are allowed`);
-  if (!printable.test(key)) throw refused('a key contains characters that are not printable');
-  return key;
-}
-
-function checkedValue(key: string, value: unknown): string {
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
-    throw refused(`the value of ${JSON.stringify(key)} is not text`);
+export function checkCustomMetadata(given: ReadonlyMap<string, string>): Record<string, string> | null {
+  if (given.size > mostKeys) throw refused(`there are ${given.size} keys where ${mostKeys} are allowed`);
+  for (const [key, value] of given) {
+    check(key, 'a key', longestKey);
+    check(value, `the value of ${JSON.stringify(key)}`, longestValue);
   }
-  const text = String(value);
+  return given.size === 0 ? null : Object.fromEntries(given);
+}
+
+function check(text: string, name: string, longest: number): void {
   const length = Buffer.byteLength(text);
-  if (length === 0 || length > longestValue) {
-    throw refused(`the value of ${JSON.stringify(key)} has ${length} bytes where 1 to ${longestValue} are allowed`);
-  }
-  if (!printable.test(text))
-    throw refused(`the value of ${JSON.stringify(key)} contains characters that are not printable`);
-  return text;
+  if (length === 0 || length > longest) throw refused(`${name} has ${length} bytes where 1 to ${longest} are allowed`);
+  if (!printable.test(text)) throw refused(`${name} contains characters that are not printable`);
 }
 
 function refused(reason: string): KeyfleetError {
-  return new KeyfleetError('invalid_request', `custom metadata validation failed: ${reason}`);
+  return new KeyfleetError('invalid_request', `custom_metadata validation failed: ${reason}`);
 }

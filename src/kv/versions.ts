@@ -3,10 +3,13 @@ import type { SecretEngineConfig, SecretRecord, SecretVersion } from '../state/s
 /** How many versions are kept where neither the secret nor the engine says. */
 const defaultMaxVersions = 10;
 
+/** As many versions as the record of a secret has room for beside the largest value and custom metadata. */
+export const mostVersions = 2000;
+
 /** What a change makes of a record. */
 export interface Changed {
   record: SecretRecord;
-  /** Versions whose values go with it. */
+  /** Versions that lose their values with it. */
   forget: readonly number[];
 }
 
@@ -29,39 +32,36 @@ export function findVersion({ versions }: SecretRecord, version: number): Secret
   return versions.find((entry) => entry.version === version);
 }
 
+/** Versions that have values. */
+export function keptVersions({ versions }: SecretRecord): number[] {
+  return versions.filter(({ destroyed }) => !destroyed).map(({ version }) => version);
+}
+
 /** Whether a version can't be read, be it deleted, past its time, or destroyed. */
 export function isGone({ destroyed, deletionTime }: SecretVersion, now: Date): boolean {
   return destroyed || (deletionTime !== undefined && deletionTime <= now);
 }
 
-/** When the first version that is still readable stops being so by itself. */
-export function nextDeletion({ versions }: SecretRecord, now: Date): Date | undefined {
-  const times = versions.flatMap(({ deletionTime, destroyed }) =>
-    deletionTime === undefined || destroyed || deletionTime <= now ? [] : [deletionTime.getTime()],
+/** Times after `now` at which versions stop being readable by themselves, in milliseconds. */
+export function comingEnds(record: SecretRecord | undefined, now: Date): Set<number> {
+  const times = (record?.versions ?? []).flatMap((version) =>
+    isGone(version, now) || version.deletionTime === undefined ? [] : [version.deletionTime.getTime()],
   );
-  return times.length === 0 ? undefined : new Date(Math.min(...times));
+  return new Set(times);
 }
 
 /** Adds a version; the oldest go once there are more than may be. */
 export function addVersion(record: SecretRecord, config: SecretEngineConfig, now: Date): Changed {
   const currentVersion = record.currentVersion + 1;
   const added = { version: currentVersion, createdTime: now, destroyed: false, ...deletionTime(record, config, now) };
-  const versions = [...record.versions, added];
   // The larger of the two counts, whichever it is: Vault's rule.
   const most = Math.max(record.maxVersions, config.maxVersions) || defaultMaxVersions;
   const full = currentVersion - record.oldestVersion >= most;
   const oldestVersion = full ? currentVersion - most + 1 : record.oldestVersion;
+  const versions = [...record.versions, added].filter(({ version }) => version >= oldestVersion);
   return {
-    record: {
-      ...record,
-      currentVersion,
-      oldestVersion,
-      versions: versions.filter(({ version }) => version >= oldestVersion),
-      updatedTime: now,
-    },
-    forget: versions
-      .filter(({ version, destroyed }) => version < oldestVersion && !destroyed)
-      .map(({ version }) => version),
+    record: { ...record, currentVersion, oldestVersion, versions, updatedTime: now },
+    forget: keptVersions(record).filter((version) => version < oldestVersion),
   };
 }
 
@@ -72,17 +72,21 @@ export function deleteVersions(record: SecretRecord, numbers: readonly number[],
   );
 }
 
-/** Deletion times that lie ahead are set anew where there is such a rule. @returns undefined if nothing changes */
+/**
+ * Brings versions back; where there is a rule for it their time begins anew, even for those that weren't deleted.
+ * @returns undefined if nothing changes
+ */
 export function undeleteVersions(
   record: SecretRecord,
   numbers: readonly number[],
   config: SecretEngineConfig,
   now: Date,
 ): Changed | undefined {
+  const until = deletionTime(record, config, now);
   return changeVersions(record, numbers, (version) => {
-    if (version.destroyed || version.deletionTime === undefined) return version;
+    if (version.destroyed || (version.deletionTime === undefined && until.deletionTime === undefined)) return version;
     const { deletionTime: _deleted, ...rest } = version;
-    return { ...rest, ...deletionTime(record, config, now) };
+    return { ...rest, ...until };
   });
 }
 
@@ -91,9 +95,8 @@ export function destroyVersions(record: SecretRecord, numbers: readonly number[]
   const destroyed = changeVersions(record, numbers, (version) =>
     version.destroyed ? version : { ...version, destroyed: true },
   );
-  if (destroyed === undefined) return undefined;
-  const before = record.versions.filter((version) => numbers.includes(version.version) && !version.destroyed);
-  return { ...destroyed, forget: before.map(({ version }) => version) };
+  const wanted = new Set(numbers);
+  return destroyed && { ...destroyed, forget: keptVersions(record).filter((version) => wanted.has(version)) };
 }
 
 function changeVersions(
@@ -101,14 +104,15 @@ function changeVersions(
   numbers: readonly number[],
   change: (version: SecretVersion) => SecretVersion,
 ): Changed | undefined {
-  const versions = record.versions.map((version) => (numbers.includes(version.version) ? change(version) : version));
+  const wanted = new Set(numbers);
+  const versions = record.versions.map((version) => (wanted.has(version.version) ? change(version) : version));
   const changed = versions.some((version, index) => version !== record.versions[index]);
   return changed ? { record: { ...record, versions }, forget: [] } : undefined;
 }
 
 /** The shorter time of secret and engine counts; a negative one of the engine switches the rule off. */
 function deletionTime(record: SecretRecord, config: SecretEngineConfig, now: Date): { deletionTime?: Date } {
-  if (config.deleteVersionAfterSeconds < 0 || record.deleteVersionAfterSeconds < 0) return {};
+  if (config.deleteVersionAfterSeconds < 0) return {};
   const rules = [record.deleteVersionAfterSeconds, config.deleteVersionAfterSeconds].filter((seconds) => seconds > 0);
   return rules.length === 0 ? {} : { deletionTime: new Date(now.getTime() + Math.min(...rules) * 1000) };
 }

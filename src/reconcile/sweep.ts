@@ -38,8 +38,6 @@ export function createSweep({ intents, messaging, visits, now }: SweepOptions): 
         return visits.key(subject);
       case 'provider':
         return visits.provider(subject);
-      case 'secret':
-        return visits.secret(subject);
     }
   }
 

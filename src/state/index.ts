@@ -9,6 +9,7 @@ import { createMountStore, type MountStore } from './mounts.ts';
 import { createNameIndex, type NameIndex } from './names.ts';
 import { createPolicyStore, type PolicyStore } from './policies.ts';
 import { createProviderStore, type ProviderStore } from './providers.ts';
+import { createReminderStore, type ReminderStore } from './reminders.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import type { Table } from './table.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
@@ -25,6 +26,7 @@ export interface State {
   vaultNames: VaultNames;
   secrets: SecretStore;
   folders: FolderIndex;
+  reminders: ReminderStore;
   intents: IntentStore;
 }
 
@@ -50,6 +52,7 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
     vaultNames: createVaultNames(openTable('vaultnames')),
     secrets: createSecretStore(sealed('secrets')),
     folders: createFolderIndex(openTable('folders')),
+    reminders: createReminderStore(openTable('reminders')),
     intents: createIntentStore(openTable('intents')),
   };
 }

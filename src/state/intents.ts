@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { encodeForKey } from './key-encoding.ts';
 import type { Entity, Table } from './table.ts';
 
 /**
  * What an intent points at. `distribution`: a key in a provider's vault. `key` and `provider`: a name in the index that
- * has to agree with what exists. `secret`: the same for folders, and versions whose time is up.
+ * has to agree with what exists.
  */
 export type Subject =
   | { kind: 'distribution'; mount: string; key: string; provider: string }
   | { kind: 'key'; mount: string; key: string }
-  | { kind: 'provider'; mount: string; provider: string }
-  | { kind: 'secret'; mount: string; path: string };
+  | { kind: 'provider'; mount: string; provider: string };
 
 /** Work that isn't known to be done. Written before the change that causes it, removed after everything agrees. */
 export interface Intent {
@@ -75,8 +73,6 @@ function rowOf(subject: Subject): string {
       return `key|${subject.mount}|${subject.key}`;
     case 'provider':
       return `provider|${subject.mount}|${subject.provider}`;
-    case 'secret':
-      return `secret|${subject.mount}|${encodeForKey(subject.path)}`;
   }
 }
 

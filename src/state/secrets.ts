@@ -1,33 +1,40 @@
 import { fromChunks, toChunks } from './chunks.ts';
 import type { Encryption, Place } from './encryption.ts';
-import { encodeForKey } from './key-encoding.ts';
-import type { SecretChange, SecretEngineConfig, SecretRecord, SecretReference } from './secret-records.ts';
-import { maxActions, startingWith, type Action, type Properties, type Table } from './table.ts';
+import { encodePathForKey } from './key-encoding.ts';
+import { repeatUntilWritten } from './repeat.ts';
+import {
+  parseRecord,
+  type SecretChange,
+  type SecretEngineConfig,
+  type SecretRecord,
+  type SecretReference,
+} from './secret-records.ts';
+import { maxActions, type Action, type Entity, type Properties, type Table } from './table.ts';
 
 /** A secret as of one read. */
 export interface SecretState {
-  reference: SecretReference;
   /** Absent once the secret was removed: what is left is the note of that. */
   record?: SecretRecord;
-  /** Absent if the current version was destroyed, or if there is none. */
+  /** JSON text. Absent if the current version was destroyed, or if there is none. */
   currentValue?: string;
   lastChange: SecretChange;
   etag: string;
 }
 
-/** What a write does besides replacing the record. */
 export interface SecretWrite {
-  record: SecretRecord;
-  change: SecretChange['kind'];
+  /** Undefined removes the secret; only the note of the change stays. */
+  record: SecretRecord | undefined;
+  change: Omit<SecretChange, 'sequence'>;
   /** JSON text of the version that the record now ends with. */
   newValue?: string;
-  /** Versions whose values are to be forgotten. */
+  /** Versions that have values and lose them; at most {@link mostForgottenAtOnce}. */
   forget?: readonly number[];
 }
 
 /**
  * Versioned secrets. One secret is one partition and every write one transaction guarded by the ETag that was read, with
- * the note of the change in it: a follower can be late, never blind.
+ * the note of the change in it: a follower can be late, never blind. Every method throws KeyfleetError `invalid_request`
+ * for a path that is too long.
  */
 export interface SecretStore {
   /** One request; it brings the current value along. Undefined if there never was such a secret. */
@@ -35,13 +42,9 @@ export interface SecretStore {
   /** JSON text of any version; undefined if there is none, or it was destroyed. */
   readValue(reference: SecretReference, version: number): Promise<string | undefined>;
   /** @param state as it was read. @returns false if somebody else wrote meanwhile */
-  write(reference: SecretReference, state: SecretState | undefined, write: SecretWrite, time: Date): Promise<boolean>;
-  /** Removes the secret; only the note of the change stays. @returns false if somebody else wrote meanwhile */
-  remove(state: SecretState, time: Date): Promise<boolean>;
-  /** Removes values that no version accounts for: what a write of very many versions could not take with it. */
-  tidy(reference: SecretReference): Promise<void>;
+  write(reference: SecretReference, state: SecretState | undefined, write: SecretWrite): Promise<boolean>;
   readConfig(mount: string): Promise<SecretEngineConfig>;
-  writeConfig(mount: string, config: SecretEngineConfig): Promise<void>;
+  changeConfig(mount: string, fields: Partial<SecretEngineConfig>): Promise<void>;
 }
 
 export interface SecretStoreOptions {
@@ -52,15 +55,13 @@ export interface SecretStoreOptions {
 
 const headRow = 'head';
 const configRow = 'config';
-const valuePrefix = 'value|';
-const valueRow = (version: number) => valuePrefix + String(version).padStart(10, '0');
+const valueRow = (version: number) => `value|${String(version).padStart(10, '0')}`;
 
-/** One action for the head, one for a new value. */
-const mostForgottenAtOnce = maxActions - 2;
-
-const defaultConfig: SecretEngineConfig = { maxVersions: 0, casRequired: false, deleteVersionAfterSeconds: 0 };
+/** How many values one write can forget: the transaction also holds the head and a new value. */
+export const mostForgottenAtOnce = maxActions - 2;
 
 export function createSecretStore({ table, tableName, encryption }: SecretStoreOptions): SecretStore {
+  /** A value is bound to its version and not to its row: the current one stands in two. */
   const place = (reference: SecretReference, field: 'record' | 'value', version: number): Place => ({
     table: tableName,
     partition: partitionOf(reference),
@@ -90,51 +91,26 @@ export function createSecretStore({ table, tableName, encryption }: SecretStoreO
   async function read(reference: SecretReference): Promise<SecretState | undefined> {
     const head = await table.get(partitionOf(reference), headRow);
     if (head === undefined) return undefined;
-    const { properties, etag } = head;
-    const lastChange = {
-      kind: properties.changeKind as SecretChange['kind'],
-      time: properties.changeTime as Date,
-      sequence: properties.changeSequence as number,
-    };
-    const sealedRecord = fromChunks('record', properties);
-    if (sealedRecord === undefined) return { reference, lastChange, etag };
+    const state = { lastChange: toChange(head), etag: head.etag };
+    const sealedRecord = fromChunks('record', head.properties);
+    if (sealedRecord === undefined) return state;
     const record = parseRecord(await open(place(reference, 'record', 0), sealedRecord));
-    const sealedValue = fromChunks('current', properties);
-    if (sealedValue === undefined) return { reference, record, lastChange, etag };
+    const sealedValue = fromChunks('current', head.properties);
+    if (sealedValue === undefined) return { ...state, record };
     const currentValue = await open(place(reference, 'value', record.currentVersion), sealedValue);
-    return { reference, record, currentValue, lastChange, etag };
+    return { ...state, record, currentValue };
   }
 
-  function headAction(
-    state: SecretState | undefined,
-    change: { kind: SecretChange['kind']; time: Date },
-    content: Properties,
-  ): Action {
-    const properties = {
-      ...content,
-      changeKind: change.kind,
-      changeTime: change.time,
-      changeSequence: (state?.lastChange.sequence ?? 0) + 1,
-    };
-    return state === undefined
-      ? { kind: 'insert', row: headRow, properties }
-      : { kind: 'replace', row: headRow, etag: state.etag, properties };
-  }
-
-  async function tidy(reference: SecretReference): Promise<void> {
-    const partition = partitionOf(reference);
-    const state = await read(reference);
-    const kept = new Set(
-      state?.record?.versions.filter(({ destroyed }) => !destroyed).map(({ version }) => valueRow(version)),
-    );
-    const rows = (await table.query(partition, startingWith(valuePrefix))).filter(({ row }) => !kept.has(row));
-    // One at a time and at the ETag that was read: a version written meanwhile under the same number stays.
-    for (const { row, etag } of rows) await table.remove(partition, row, etag);
+  async function readConfigEntity(mount: string): Promise<{ config: SecretEngineConfig; etag: string | undefined }> {
+    const entity = await table.get(configPartition(mount), configRow);
+    if (entity !== undefined) {
+      return { config: JSON.parse(entity.properties.config as string) as SecretEngineConfig, etag: entity.etag };
+    }
+    return { config: { maxVersions: 0, casRequired: false, deleteVersionAfterSeconds: 0 }, etag: undefined };
   }
 
   return {
     read,
-    tidy,
 
     async readValue(reference, version) {
       const entity = await table.get(partitionOf(reference), valueRow(version));
@@ -142,76 +118,64 @@ export function createSecretStore({ table, tableName, encryption }: SecretStoreO
       return sealed && open(place(reference, 'value', version), sealed);
     },
 
-    async write(reference, state, { record, change, newValue, forget = [] }, time) {
-      const sealedRecord = await seal(place(reference, 'record', 0), JSON.stringify(record));
-      // The current value stands in the head too, so that reading it is one request.
-      const value = newValue ?? (forget.includes(record.currentVersion) ? undefined : state?.currentValue);
-      const sealedValue =
-        value === undefined ? undefined : await seal(place(reference, 'value', record.currentVersion), value);
-      const content = { ...toChunks('record', sealedRecord), ...(sealedValue && toChunks('current', sealedValue)) };
-      const actions: Action[] = [
-        headAction(state, { kind: change, time }, content),
-        ...forget.slice(0, mostForgottenAtOnce).map((version): Action => ({ kind: 'remove', row: valueRow(version) })),
-      ];
-      if (newValue !== undefined && sealedValue !== undefined) {
-        actions.push({
-          kind: 'upsert',
-          row: valueRow(record.currentVersion),
-          properties: toChunks('value', sealedValue),
-        });
+    async write(reference, state, { record, change, newValue, forget = [] }) {
+      const content: Properties = {};
+      const actions = forget.map((version): Action => ({ kind: 'remove', row: valueRow(version) }));
+      if (record !== undefined) {
+        const sealedRecord = await seal(place(reference, 'record', 0), JSON.stringify(record));
+        Object.assign(content, toChunks('record', sealedRecord));
+        const value = newValue ?? (forget.includes(record.currentVersion) ? undefined : state?.currentValue);
+        if (value !== undefined) {
+          const sealedValue = await seal(place(reference, 'value', record.currentVersion), value);
+          // The current value stands in the head too, so that reading it is one request.
+          Object.assign(content, toChunks('current', sealedValue));
+          const row = valueRow(record.currentVersion);
+          if (value === newValue) actions.push({ kind: 'upsert', row, properties: toChunks('value', sealedValue) });
+        }
       }
-      const written = await table.transact(partitionOf(reference), actions);
-      if (written && forget.length > mostForgottenAtOnce) await tidy(reference);
-      return written;
+      return table.transact(partitionOf(reference), [headAction(state, change, content), ...actions]);
     },
 
-    async remove(state, time) {
-      const { reference, record } = state;
-      const values = record?.versions.filter(({ destroyed }) => !destroyed) ?? [];
-      const removed = await table.transact(partitionOf(reference), [
-        headAction(state, { kind: 'metadata-delete', time }, {}),
-        ...values
-          .slice(0, mostForgottenAtOnce)
-          .map(({ version }): Action => ({ kind: 'remove', row: valueRow(version) })),
-      ]);
-      if (removed && values.length > mostForgottenAtOnce) await tidy(reference);
-      return removed;
-    },
+    readConfig: async (mount) => (await readConfigEntity(mount)).config,
 
-    async readConfig(mount) {
-      const entity = await table.get(configPartition(mount), configRow);
-      return entity === undefined ? defaultConfig : (entity.properties as unknown as SecretEngineConfig);
+    async changeConfig(mount, fields) {
+      await repeatUntilWritten(async () => {
+        const { config, etag } = await readConfigEntity(mount);
+        const properties = { config: JSON.stringify({ ...config, ...fields }) };
+        const written = await table.transact(configPartition(mount), [
+          etag === undefined
+            ? { kind: 'insert', row: configRow, properties }
+            : { kind: 'replace', row: configRow, etag, properties },
+        ]);
+        return written ? true : undefined;
+      });
     },
+  };
+}
 
-    async writeConfig(mount, { maxVersions, casRequired, deleteVersionAfterSeconds }) {
-      const properties = { maxVersions, casRequired, deleteVersionAfterSeconds };
-      await table.transact(configPartition(mount), [{ kind: 'upsert', row: configRow, properties }]);
-    },
+function headAction(
+  state: SecretState | undefined,
+  { kind, time, id }: Omit<SecretChange, 'sequence'>,
+  content: Properties,
+): Action {
+  const changeSequence = (state?.lastChange.sequence ?? 0) + 1;
+  const properties = { ...content, changeKind: kind, changeTime: time, changeId: id, changeSequence };
+  return state === undefined
+    ? { kind: 'insert', row: headRow, properties }
+    : { kind: 'replace', row: headRow, etag: state.etag, properties };
+}
+
+function toChange({ properties }: Entity): SecretChange {
+  return {
+    kind: properties.changeKind as SecretChange['kind'],
+    time: properties.changeTime as Date,
+    id: properties.changeId as string,
+    sequence: properties.changeSequence as number,
   };
 }
 
 const configPartition = (mount: string) => `config|${mount}`;
 
 function partitionOf({ mount, path }: SecretReference): string {
-  return `secret|${mount}|${encodeForKey(path)}`;
-}
-
-function parseRecord(text: string): SecretRecord {
-  type Json = Omit<SecretRecord, 'createdTime' | 'updatedTime' | 'versions'> & {
-    createdTime: string;
-    updatedTime: string;
-    versions: { version: number; createdTime: string; deletionTime?: string; destroyed: boolean }[];
-  };
-  const { createdTime, updatedTime, versions, ...rest } = JSON.parse(text) as Json;
-  return {
-    ...rest,
-    createdTime: new Date(createdTime),
-    updatedTime: new Date(updatedTime),
-    versions: versions.map(({ version, createdTime: created, deletionTime, destroyed }) => ({
-      version,
-      createdTime: new Date(created),
-      ...(deletionTime !== undefined && { deletionTime: new Date(deletionTime) }),
-      destroyed,
-    })),
-  };
+  return `secret|${mount}|${encodePathForKey(path)}`;
 }
