@@ -169,8 +169,8 @@ function operationsOf({ purpose }: DistributionRecord): string[] {
   return purpose.map((name) => operationByPurpose[name] ?? name);
 }
 
-function ownerTag({ reference }: ImportRequest): string {
-  return ownerOf(reference.mount, reference.key);
+function ownerTag({ reference, providerName }: ImportRequest): string {
+  return ownerOf(reference.mount, providerName, reference.key);
 }
 
 function sameMembers(left: readonly string[], right: readonly string[]): boolean {

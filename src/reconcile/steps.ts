@@ -102,7 +102,10 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     if (!neverSent) {
       const vault = targets.open(provider);
       const key = await vault.getKey(kmsName);
-      if (key !== undefined && key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.key)) {
+      if (
+        key !== undefined &&
+        key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.provider, reference.key)
+      ) {
         throw new AzureFailure(
           'refused',
           `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,

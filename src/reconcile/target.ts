@@ -12,9 +12,12 @@ export interface Targets {
   keyExchangeKeys: KeyExchangeKeys;
 }
 
-/** Marks what we made in a vault: names the mount and the key (or provider) that it was made for. */
-export function ownerOf(mount: string, name: string): string {
-  return `${mount}/${name}`;
+/**
+ * Marks what we made in a vault with whom it was made for: the provider, and for all but key exchange keys the key. The
+ * same key, sent to one vault through two providers, is there twice and belongs to each of them apart.
+ */
+export function ownerOf(mount: string, provider: string, key?: string): string {
+  return key === undefined ? `${mount}/${provider}` : `${mount}/${provider}/${key}`;
 }
 
 /**

@@ -4,7 +4,15 @@ import { isAzureFailure } from '../../src/azure-failure.ts';
 import { isKeyfleetError } from '../../src/errors.ts';
 import { createWorld, nextMessage, openHouse, settle, type House, type World } from '../support/house.ts';
 import { isCrash, type Interruption } from '../support/interruptions.ts';
-import { checkAgreement, checkAlways, keyNames, mount, providerNames, writeProviders } from '../support/invariants.ts';
+import {
+  checkAgreement,
+  checkAlways,
+  keyNames,
+  mount,
+  providerNames,
+  vaultOf,
+  writeProviders,
+} from '../support/invariants.ts';
 import { runsOf } from '../support/runs.ts';
 
 const waiting = { preferAsync: true };
@@ -105,7 +113,9 @@ const reference = ({ key, provider }: { key: number; provider: number }) => ({
 async function run(
   operations: readonly Operation[],
   cuts: readonly { call: number; how: Interruption }[],
+  sharedVault: boolean,
 ): Promise<void> {
+  const vaultOfProvider = (provider: string) => (sharedVault ? 'shared' : vaultOf(provider));
   const world = createWorld();
   const plan = new Map(cuts.map(({ call, how }) => [call, how]));
   let offset = 0;
@@ -114,7 +124,7 @@ async function run(
     return how !== undefined && (remote || how.startsWith('crash')) ? how : undefined;
   };
   const calm = openHouse(world);
-  await writeProviders(calm);
+  await writeProviders(calm, vaultOfProvider);
   let house = openHouse(world, interrupt);
   const latest = new Map<string, number>();
   for (const step of operations) {
@@ -132,17 +142,17 @@ async function run(
       offset += house.interruptions.calls;
       house = openHouse(world, interrupt);
     }
-    await checkAlways(world, calm, latest);
+    await checkAlways(world, calm, latest, vaultOfProvider);
   }
   const quiet = openHouse(world);
   expect(await settle(world, quiet), 'everything settles').toBe(true);
-  await checkAgreement(world, quiet);
+  await checkAgreement(world, quiet, vaultOfProvider);
 }
 
 describe('histories of keys in vaults, cut anywhere', () => {
   it('never break what always holds, and end in agreement', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 50 }), interruptions, run),
+      fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 50 }), interruptions, fc.boolean(), run),
       runsOf({ usually: 1000, long: 10_000 }),
     );
   }, 600_000);

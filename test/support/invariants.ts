@@ -9,15 +9,27 @@ export const keyNames = ['a', 'b'];
 export const providerNames = ['p', 'q'];
 export const vaultOf = (provider: string) => `vault-${provider}`;
 
-export async function writeProviders(house: House): Promise<void> {
+/** Where the providers' keys go: each to a vault of its own unless told otherwise. */
+export type VaultOf = (provider: string) => string;
+
+export async function writeProviders(house: House, vaultOfProvider: VaultOf = vaultOf): Promise<void> {
   for (const provider of providerNames) {
-    const fields = { provider: 'azurekeyvault', keyCollection: vaultOf(provider), credentials: { tenant_id: 't' } };
+    const fields = {
+      provider: 'azurekeyvault',
+      keyCollection: vaultOfProvider(provider),
+      credentials: { tenant_id: 't' },
+    };
     await house.providers.write({ mount, provider }, fields);
   }
 }
 
 /** What must hold at every moment, whatever was cut short. */
-export async function checkAlways(world: World, house: House, latest: Map<string, number>): Promise<void> {
+export async function checkAlways(
+  world: World,
+  house: House,
+  latest: Map<string, number>,
+  vaultOfProvider: VaultOf = vaultOf,
+): Promise<void> {
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });
     const seen = latest.get(key) ?? 0;
@@ -31,7 +43,7 @@ export async function checkAlways(world: World, house: House, latest: Map<string
     }
     for (const { distribution, placements } of state?.distributions ?? []) {
       if (distribution.removing || placements.length === 0) continue;
-      const held = world.vault(vaultOf(distribution.provider)).held.get(distribution.kmsName) ?? [];
+      const held = world.vault(vaultOfProvider(distribution.provider)).held.get(distribution.kmsName) ?? [];
       if (placements.length === state?.versions.length) {
         expect(
           held.some(({ enabled }) => enabled),
@@ -49,15 +61,15 @@ export async function checkAlways(world: World, house: House, latest: Map<string
 }
 
 /** With the faults gone and time to recover, every vault agrees with what is stored. */
-export async function checkAgreement(world: World, house: House): Promise<void> {
+export async function checkAgreement(world: World, house: House, vaultOfProvider: VaultOf = vaultOf): Promise<void> {
   const live = new Set<string>();
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });
     for (const entry of state?.distributions ?? []) {
       if (state === undefined) continue;
       expect(nextStep(state, entry), 'nothing is left to do').toBeUndefined();
-      const held = world.vault(vaultOf(entry.distribution.provider)).held.get(entry.distribution.kmsName) ?? [];
-      live.add(`${vaultOf(entry.distribution.provider)}/${entry.distribution.kmsName}`);
+      const held = world.vault(vaultOfProvider(entry.distribution.provider)).held.get(entry.distribution.kmsName) ?? [];
+      live.add(`${vaultOfProvider(entry.distribution.provider)}/${entry.distribution.kmsName}`);
       expect(held.map(({ tags }) => Number(tags['keyfleet-version']))).toEqual(
         state.versions.map(({ version }) => version),
       );
