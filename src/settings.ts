@@ -1,4 +1,5 @@
-import { z } from 'zod';
+// A namespace import leaves zod's message catalogues out of the bundle.
+import * as z from 'zod';
 import { KeyfleetError } from './errors.ts';
 import { defaultCloudName } from './identity/clouds.ts';
 

@@ -30,19 +30,34 @@ export function createKeyExchangeKeys({
   now: () => Date;
   cacheSeconds?: number;
 }): KeyExchangeKeys {
-  const cache = new WeakMap<TargetVault, Map<string, { key: VaultKey; expiresAt: number }>>();
+  type Look = Promise<VaultKey | undefined>;
+  const cache = new WeakMap<TargetVault, Map<string, { look: Look; expiresAt: number }>>();
 
-  async function find(vault: TargetVault, keyName: string, owner: string): Promise<VaultKey | undefined> {
+  /** Whoever asks while somebody is looking gets the same answer; a failure, or that there is none, isn't kept. */
+  function find(vault: TargetVault, keyName: string, owner: string): Look {
     const cached = cache.get(vault)?.get(keyName);
-    if (cached !== undefined && cached.expiresAt > now().getTime()) return cached.key;
-    const key = await vault.getKey(keyName);
-    return key && remember(vault, keyName, checked(key, vault, keyName, owner));
+    if (cached !== undefined && cached.expiresAt > now().getTime()) return cached.look;
+    return remember(vault, keyName, async () => {
+      const key = await vault.getKey(keyName);
+      return key && checked(key, vault, keyName, owner);
+    });
   }
 
-  function remember(vault: TargetVault, keyName: string, key: VaultKey): VaultKey {
-    const entries = cache.get(vault) ?? new Map<string, { key: VaultKey; expiresAt: number }>();
-    cache.set(vault, entries.set(keyName, { key, expiresAt: now().getTime() + cacheSeconds * 1000 }));
-    return key;
+  async function make(vault: TargetVault, keyName: string, owner: string): Promise<VaultKey> {
+    const created = await vault.createKeyExchangeKey(keyName, { [keyExchangeKeyTag]: owner });
+    return checked(created, vault, keyName, owner);
+  }
+
+  function remember(vault: TargetVault, keyName: string, start: () => Look): Look {
+    const entries = cache.get(vault) ?? new Map<string, { look: Look; expiresAt: number }>();
+    cache.set(vault, entries);
+    const forget = () => {
+      if (entries.get(keyName)?.look === look) entries.delete(keyName);
+    };
+    const look = start();
+    entries.set(keyName, { look, expiresAt: now().getTime() + cacheSeconds * 1000 });
+    look.then((key) => (key === undefined ? forget() : undefined), forget);
+    return look;
   }
 
   return {
@@ -52,8 +67,10 @@ export function createKeyExchangeKeys({
     async obtain(vault, keyName, owner) {
       const existing = await find(vault, keyName, owner);
       if (existing !== undefined) return existing;
-      const created = await vault.createKeyExchangeKey(keyName, { [keyExchangeKeyTag]: owner });
-      return remember(vault, keyName, checked(created, vault, keyName, owner));
+      // Of those who found none at the same time, the first one makes it and the others wait for that.
+      const made = await (cache.get(vault)?.get(keyName)?.look ??
+        remember(vault, keyName, () => make(vault, keyName, owner)));
+      return made ?? make(vault, keyName, owner);
     },
   };
 }

@@ -90,7 +90,7 @@ export function createDistributions({
       const stamp = await announcer.announce(subject);
       const written =
         existing === undefined
-          ? (await providers.holdKey(reference, provider, reference.key)) &&
+          ? (await providers.holdKey(reference, reference.key)) &&
             (await keys.addDistribution(state, await newDistribution(reference, provider, purpose, protection)))
           : await forgetRefusal(reference, existing);
       if (!written) return undefined;

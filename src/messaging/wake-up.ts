@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Names one distribution: this key in that provider's vault. */
 export interface DistributionReference {

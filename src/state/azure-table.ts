@@ -103,6 +103,9 @@ function toTransaction(partition: string, actions: readonly Action[]): TableTran
       case 'replace':
         transaction.updateEntity({ ...action.properties, ...keys }, 'Replace', { etag: action.etag });
         break;
+      case 'touch':
+        transaction.updateEntity(keys, 'Merge', { etag: '*' });
+        break;
       case 'upsert':
         transaction.upsertEntity({ ...action.properties, ...keys }, 'Replace');
         break;

@@ -34,8 +34,8 @@ export interface ProviderStore {
   remove(reference: ProviderReference, provider: Stored<ProviderRecord>): Promise<boolean>;
   /** Names of the keys held, in order. */
   listKeys(reference: ProviderReference): Promise<string[]>;
-  /** Books a place for a key. @returns false if the provider changed since it was read */
-  holdKey(reference: ProviderReference, provider: Stored<ProviderRecord>, key: string): Promise<boolean>;
+  /** Books a place for a key. @returns false if there is no such provider */
+  holdKey(reference: ProviderReference, key: string): Promise<boolean>;
   releaseKey(reference: ProviderReference, key: string): Promise<void>;
 }
 
@@ -105,10 +105,10 @@ export function createProviderStore({ table, tableName, encryption }: ProviderSt
 
     listKeys,
 
-    async holdKey(reference, provider, key) {
-      // Writing the provider's row too refuses a removal that saw the provider without this key.
+    holdKey(reference, key) {
+      // Touching the provider refuses a removal that saw it without this key, and keeps holders out of each other's way.
       return table.transact(partitionOf(reference), [
-        { kind: 'replace', row: providerRow, etag: provider.etag, properties: await properties(reference, provider) },
+        { kind: 'touch', row: providerRow },
         { kind: 'upsert', row: heldPrefix + key, properties: {} },
       ]);
     },

@@ -15,6 +15,8 @@ export type Action =
   | { kind: 'insert'; row: string; properties: Properties }
   /** Writes the whole entity; refused unless the row still has this ETag. */
   | { kind: 'replace'; row: string; properties: Properties; etag: string }
+  /** Changes the row's ETag and nothing else; refused if the row doesn't exist. */
+  | { kind: 'touch'; row: string }
   /** Writes the whole entity, whether it exists or not. */
   | { kind: 'upsert'; row: string; properties: Properties }
   /** Refused if the row doesn't exist. */

@@ -76,6 +76,18 @@ describe.each([
     expect((await table.get('p', 'r'))?.etag).not.toBe(first);
   });
 
+  it('touches a row: another ETag, the same content, and only if it exists', async () => {
+    const table = newTable();
+    await table.transact('p', [{ kind: 'insert', row: 'r', properties: { a: 1, b: 'x' } }]);
+    const before = await table.get('p', 'r');
+    expect(await table.transact('p', [{ kind: 'touch', row: 'r' }])).toBe(true);
+    const after = await table.get('p', 'r');
+    expect(after?.properties).toEqual(before?.properties);
+    expect(after?.etag).not.toBe(before?.etag);
+    expect(await table.transact('p', [{ kind: 'touch', row: 'missing' }])).toBe(false);
+    expect(await table.get('p', 'missing')).toBeUndefined();
+  });
+
   it('does all actions of a transaction or none', async () => {
     const table = newTable();
     await table.transact('p', [{ kind: 'insert', row: 'taken', properties: {} }]);

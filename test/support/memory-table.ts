@@ -16,11 +16,18 @@ export function createMemoryTable(): Table {
         return existing !== undefined;
       case 'replace':
         return existing?.etag !== action.etag;
+      case 'touch':
+        return existing === undefined;
       case 'upsert':
         return false;
       case 'remove':
         return existing === undefined;
     }
+  }
+
+  function touch(rows: ReturnType<typeof rowsOf>, row: string): void {
+    const existing = rows.get(row);
+    if (existing !== undefined) rows.set(row, { ...existing, etag: `"${++writes}"` });
   }
 
   return {
@@ -43,6 +50,7 @@ export function createMemoryTable(): Table {
       for (const action of actions) {
         if (isRefused(rows, action)) return false;
         if (action.kind === 'remove') rows.delete(action.row);
+        else if (action.kind === 'touch') touch(rows, action.row);
         else rows.set(action.row, { etag: `"${++writes}"`, properties: copy(action.properties) });
       }
       partitions.set(partition, rows);
