@@ -20,7 +20,7 @@ const long = process.env.KEYFLEET_TEST_LONG === '1';
 const requestsPerHistory = 50;
 const histories = (long ? 50_000 : 5_000) / requestsPerHistory;
 
-const routes = [...new Set(allEndpoints().map(({ route }) => route))];
+const endpoints = allEndpoints();
 
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'west', 'ops', 'default', 'root', 'keymgmt', 'kv') },
@@ -32,24 +32,21 @@ const name = fc.oneof(
 );
 const rest = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
 
-const path = fc.constantFrom(...routes).chain((route) => {
+const pathOf = (route: string) => {
   const segments = route.split('/').map((segment) => {
     if (segment.startsWith('*')) return fc.oneof(rest, fc.constantFrom('keymgmt', 'kv', 'jwt'));
-    return segment.startsWith(':') ? name : fc.oneof({ weight: 30, arbitrary: fc.constant(segment) }, name);
+    return segment.startsWith(':') ? name : fc.oneof({ weight: 40, arbitrary: fc.constant(segment) }, name);
   });
   return fc.tuple(...segments).map((parts) => parts.join('/'));
-});
+};
 
-const method = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.constantFrom('GET', 'LIST', 'PUT', 'POST', 'PATCH', 'DELETE', 'HEAD', 'HELP'),
-  },
+const otherMethod = fc.oneof(
+  fc.constantFrom('GET', 'LIST', 'PUT', 'POST', 'PATCH', 'DELETE', 'HEAD', 'HELP'),
   fc.string({ maxLength: 8 }),
 );
 
 const query = fc.oneof(
-  { weight: 4, arbitrary: fc.constant('') },
+  { weight: 16, arbitrary: fc.constant('') },
   fc.constantFrom('?list=true', '?help=1', '?version=1', '?version=x', '?list=', '?depth=-1', '?activecode=299'),
   fc.webQueryParameters().map((text) => `?${text}`),
 );
@@ -74,23 +71,59 @@ const fieldValue = fc.oneof(
   },
   { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
 );
-const fields = fc.dictionary(
-  fc.constantFrom(
-    ...['type', 'provider', 'key_collection', 'credentials', 'purpose', 'protection', 'min_enabled_version'],
-    ...['deletion_allowed', 'data', 'options', 'versions', 'custom_metadata', 'max_versions', 'delete_version_after'],
-    ...['policy', 'rules', 'role', 'jwt', 'bound_claims', 'bound_audiences', 'bound_subject', 'bound_group_ids'],
-    ...['token_policies', 'ttl', 'max_ttl', 'default_role', 'config', 'description', 'default_lease_ttl', 'path'],
-    ...['paths', 'token', 'policies', 'increment', 'meta', 'no_parent', 'depth', '__proto__', 'toString'],
-  ),
-  fieldValue,
-  { maxKeys: 6 },
+/** What makes sense, so that more than refusals is tried. */
+const plausible: ReadonlyMap<string, readonly unknown[]> = new Map(
+  Object.entries({
+    type: ['rsa-2048', 'keymgmt', 'kv', 'service'],
+    provider: ['azurekeyvault'],
+    key_collection: ['west', 'east'],
+    credentials: [{ tenant_id: 't' }, ['tenant_id=t', 'client_id=c']],
+    purpose: ['encrypt,decrypt', ['sign']],
+    protection: ['hsm', 'software'],
+    data: [{ a: 1 }, { a: { b: [null] } }, {}],
+    options: [{}, { cas: 1 }, { cas: '0' }],
+    versions: [[1], '1,2', ['1']],
+    policy: ['path "a" { capabilities = ["read"] }', '{"path":{"*":{"policy":"deny"}}}', 'cGF0aCAiYSIge30='],
+    rules: ['path "a" { policy = "write" }'],
+    jwt: [tokenNamed('admin'), tokenNamed('nobody')],
+    role: ['a', 'ops'],
+    bound_claims: [{ oid: 'object-1' }, { roles: ['x'], azp: 'client-1' }],
+    bound_audiences: ['api://keyfleet'],
+    bound_subject: ['object-1'],
+    bound_service_principal_ids: ['object-1'],
+  }),
 );
-const body = fc.oneof(
-  { weight: 6, arbitrary: fields.map((value) => Buffer.from(JSON.stringify(value))) },
-  { weight: 1, arbitrary: fc.constant(null) },
-  { weight: 1, arbitrary: fc.json({ maxDepth: 3 }).map((text) => Buffer.from(text)) },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)) },
-);
+
+const fieldsOf = (names: readonly string[]) =>
+  fc
+    .uniqueArray(
+      fc.oneof({ weight: 9, arbitrary: fc.constantFrom('a', ...names) }, fc.constantFrom('__proto__', 'toString')),
+      {
+        maxLength: 6,
+      },
+    )
+    .chain((chosen) =>
+      fc.tuple(
+        ...chosen.map((field) =>
+          fc.tuple(
+            fc.constant(field),
+            fc.oneof(
+              { weight: 4, arbitrary: fc.constantFrom(...(plausible.get(field) ?? ['1'])) },
+              { weight: 1, arbitrary: fieldValue },
+            ),
+          ),
+        ),
+      ),
+    )
+    .map((entries) => Buffer.from(JSON.stringify(Object.fromEntries(entries))));
+
+const bodyOf = (names: readonly string[]) =>
+  fc.oneof(
+    { weight: 12, arbitrary: fieldsOf(names) },
+    { weight: 1, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.json({ maxDepth: 3 }).map((text) => Buffer.from(text)) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)) },
+  );
 
 const token = fc.oneof(
   { weight: 8, arbitrary: fc.constant(rootToken) },
@@ -109,14 +142,20 @@ const header = fc.tuple(
   ),
   fc.oneof(fc.constantFrom('respond-async', '0', 'root', 'chunked', `Bearer ${rootToken}`), fc.string()),
 );
-const contentType = fc.constantFrom(
-  'application/json',
-  'application/merge-patch+json',
-  'application/x-www-form-urlencoded',
-  '',
-);
+const otherContentType = fc.constantFrom('application/x-www-form-urlencoded', 'application/json', '', 'text/plain; a');
 
-const sent = fc.record({ method, path, query, token, body, contentType, headers: fc.array(header, { maxLength: 1 }) });
+const sent = fc.constantFrom(...endpoints).chain(({ method, route, fields }) => {
+  const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  return fc.record({
+    method: fc.oneof({ weight: 6, arbitrary: fc.constant<string>(method) }, otherMethod),
+    path: pathOf(route),
+    query,
+    token,
+    body: bodyOf(fields),
+    contentType: fc.oneof({ weight: 8, arbitrary: fc.constant(contentType) }, otherContentType),
+    headers: fc.oneof({ weight: 8, arbitrary: fc.constant([]) }, fc.tuple(header)),
+  });
+});
 type Sent = typeof sent extends fc.Arbitrary<infer Value> ? Value : never;
 
 function toRequest({

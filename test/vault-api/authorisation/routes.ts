@@ -18,6 +18,8 @@ export interface Endpoint {
   method: 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As registered, with its mount: `keymgmt/key/:name`. */
   route: string;
+  /** Names of the fields that it knows. */
+  fields: readonly string[];
 }
 
 const methods = { read: 'GET', list: 'LIST', write: 'PUT', patch: 'PATCH', delete: 'DELETE' } as const;
@@ -55,12 +57,16 @@ export function allEndpoints(): Endpoint[] {
   const open = [...createStatusEndpoints({ ...shared, clusterName: 'c' }).keys()];
   const mounts = [...builtins, ...idleEngines().map(({ type, routes }) => ({ path: `${type}/`, routes }))];
   return [
-    ...open.map((route) => ({ method: 'GET' as const, route })),
+    ...open.map((route) => ({ method: 'GET' as const, route, fields: [] })),
     ...mounts.flatMap(({ path, routes }) =>
       routes.flatMap((route) =>
         (Object.keys(methods) as (keyof typeof methods)[])
           .filter((operation) => route[operation] !== undefined)
-          .map((operation) => ({ method: methods[operation], route: path + route.path })),
+          .map((operation) => ({
+            method: methods[operation],
+            route: path + route.path,
+            fields: Object.keys(route.fields),
+          })),
       ),
     ),
   ].toSorted((left, right) => (left.route + left.method < right.route + right.method ? -1 : 1));
