@@ -7,8 +7,8 @@ import type { ModelSettings, Received } from './engine/model.ts';
 import { sleep, startBus } from './harness.ts';
 import type { Bus } from './harness.ts';
 
-const histories = process.env['KEYFLEET_TEST_LONG'] === undefined ? 12 : 150;
-const atATime = 6;
+const histories = process.env['KEYFLEET_TEST_LONG'] === undefined ? 8 : 150;
+const atATime = 8;
 const seed = Number(process.env['KEYFLEET_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
 const history = historyWith(['complete', 'complete', 'abandon', 'abandon', 'defer', 'dead-letter']);

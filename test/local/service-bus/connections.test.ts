@@ -7,7 +7,7 @@ import { startServiceBus } from '../../../src/local/service-bus/index.ts';
 import { credentialOf, receiveOne, serverTls, sleep, startBus, until, verifyByName } from './harness.ts';
 import { connectRaw } from './raw-client.ts';
 
-const persistent = { timeoutInMs: 3000, maxRetries: 5, retryDelayInMs: 20 };
+const persistent = { timeoutInMs: 1000, maxRetries: 5, retryDelayInMs: 20 };
 
 /** Stands between client and broker, and can break what goes through it. */
 async function startProxy(port: number) {
@@ -42,7 +42,7 @@ async function startProxy(port: number) {
   };
 }
 
-describe('a broken connection', () => {
+describe.concurrent('a broken connection', () => {
   it.concurrent.each(['end', 'reset'] as const)('by socket %s: senders and subscriptions come back', async (how) => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     await using proxy = await startProxy(bus.broker.port);
@@ -111,7 +111,7 @@ describe('a broken connection', () => {
   });
 });
 
-describe('a broker that comes back', () => {
+describe.concurrent('a broker that comes back', () => {
   it.concurrent('on the same port is found again by a sender', async () => {
     const options = {
       queues: [{ name: 'q' }],
@@ -138,7 +138,7 @@ describe('a broker that comes back', () => {
   });
 });
 
-describe('idle links', () => {
+describe.concurrent('idle links', () => {
   it.concurrent('that nothing is sent on are detached; the real client opens them again', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }], linkIdleTimeoutSeconds: 0.3 });
     await using raw = await connectRaw(bus.broker.port);

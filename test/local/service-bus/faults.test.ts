@@ -6,7 +6,7 @@ import { connectRaw } from './raw-client.ts';
 const withoutRenewal = { maxAutoLockRenewalDurationInMs: 0 };
 const service = 'service-bus';
 
-describe('faults of send', () => {
+describe.concurrent('faults of send', () => {
   it.concurrent('refuse: nothing is taken, with the condition that was asked for', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     bus.faults.add({
@@ -59,7 +59,7 @@ describe('faults of send', () => {
   it.concurrent('reset: the connection breaks before anything is taken, and the client tries again', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     bus.faults.add({ service, operation: 'send', times: 1, fault: { kind: 'reset' } });
-    const client = bus.client({ retryOptions: { timeoutInMs: 3000, maxRetries: 3, retryDelayInMs: 10 } });
+    const client = bus.client({ retryOptions: { timeoutInMs: 1000, maxRetries: 3, retryDelayInMs: 10 } });
     await client.createSender('q').sendMessages({ body: 1 });
     expect(bus.broker.queue('q').messages()).toMatchObject([{ body: 1 }]);
   });
@@ -88,7 +88,7 @@ describe('faults of send', () => {
   });
 });
 
-describe('faults of deliver', () => {
+describe.concurrent('faults of deliver', () => {
   it.concurrent('twice: the message comes twice, in a session still in order', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }, { name: 's', requiresSession: true }] });
     const client = bus.client();
@@ -170,7 +170,7 @@ describe('faults of deliver', () => {
 
   it.concurrent('reset: the connection breaks before the message is locked; a subscription comes back', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
-    const client = bus.client({ retryOptions: { timeoutInMs: 3000, maxRetries: 3, retryDelayInMs: 10 } });
+    const client = bus.client({ retryOptions: { timeoutInMs: 1000, maxRetries: 3, retryDelayInMs: 10 } });
     bus.faults.add({ service, operation: 'deliver', times: 1, fault: { kind: 'reset' } });
     const seen: unknown[] = [];
     client.createReceiver('q').subscribe({
@@ -183,7 +183,7 @@ describe('faults of deliver', () => {
   });
 });
 
-describe('faults of settling', () => {
+describe.concurrent('faults of settling', () => {
   it.concurrent('drop-reply on complete: the message is gone, no answer comes', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     await using raw = await connectRaw(bus.broker.port);
@@ -244,7 +244,7 @@ describe('faults of settling', () => {
   });
 });
 
-describe('faults of locks, sessions and scheduling', () => {
+describe.concurrent('faults of locks, sessions and scheduling', () => {
   it.concurrent('renewLock: refused, or done without an answer', async () => {
     await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 5 }] });
     const client = bus.client();

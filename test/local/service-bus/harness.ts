@@ -1,6 +1,7 @@
 import type { AccessToken, TokenCredential } from '@azure/identity';
 import { ServiceBusClient } from '@azure/service-bus';
 import type { ServiceBusClientOptions, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
+import { vi } from 'vitest';
 import { createCertificates, trustInThisProcess } from '../../../src/local/certificates.ts';
 import { createFaults } from '../../../src/local/faults.ts';
 import type { Faults } from '../../../src/local/faults.ts';
@@ -8,6 +9,9 @@ import { TokenRejected } from '../../../src/local/principals.ts';
 import type { VerifyToken } from '../../../src/local/principals.ts';
 import { startServiceBus } from '../../../src/local/service-bus/index.ts';
 import type { ServiceBusOptions, ServiceBusStandIn } from '../../../src/local/service-bus/index.ts';
+
+// These tests wait for locks and links most of the time.
+vi.setConfig({ maxConcurrency: 10 });
 
 const certificates = await createCertificates();
 trustInThisProcess(certificates.caCertificate);

@@ -4,7 +4,7 @@ import { codeOf, receiveOne, sleep, startBus, until } from './harness.ts';
 /** A receiver renews its locks by itself, unless told not to. */
 const withoutRenewal = { maxAutoLockRenewalDurationInMs: 0 };
 
-describe('message locks', () => {
+describe.concurrent('message locks', () => {
   it.concurrent('run out: settling fails, and the message is delivered again, counted', async () => {
     await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.4 }] });
     const client = bus.client();

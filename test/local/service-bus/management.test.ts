@@ -6,7 +6,7 @@ import { statusOf } from './raw-client.ts';
 
 const { types } = rhea;
 
-describe('management', () => {
+describe.concurrent('management', () => {
   async function managed(queue: Parameters<typeof startRaw>[0] = {}) {
     const bus = await startRaw(queue);
     await bus.raw.putToken('q/$management');

@@ -6,7 +6,7 @@ import { caCertificate, receiveOne } from './harness.ts';
 import { startRaw } from './raw-bus.ts';
 import { connectRaw } from './raw-client.ts';
 
-describe('bytes that are not AMQP', () => {
+describe.concurrent('bytes that are not AMQP', () => {
   async function tlsSocket(port: number) {
     const socket = connect({ host: 'localhost', port, ca: caCertificate });
     await once(socket, 'secureConnect');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codeOf, receiveBodies, receiveOne, startBus } from './harness.ts';
 
-describe('sending', () => {
+describe.concurrent('sending', () => {
   it.concurrent('takes a message, an array and a batch, in this order', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     const { broker, client } = bus;

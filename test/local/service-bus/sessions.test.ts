@@ -16,7 +16,7 @@ async function startSessions(lockDurationSeconds = 30) {
   return { ...bus, queue, connection: client, send };
 }
 
-describe('accepting a session', () => {
+describe.concurrent('accepting a session', () => {
   it.concurrent('by its id gives that session and its lock', async () => {
     await using bus = await startSessions();
     const { connection, send } = bus;
@@ -98,7 +98,7 @@ describe('accepting a session', () => {
   });
 });
 
-describe('within a session', () => {
+describe.concurrent('within a session', () => {
   it.concurrent('messages come in order, an abandoned one before those after it', async () => {
     await using bus = await startSessions();
     await bus.send('a', 1, 2, 3);
@@ -219,7 +219,7 @@ describe('within a session', () => {
   });
 });
 
-describe('the lock of a session', () => {
+describe.concurrent('the lock of a session', () => {
   it.concurrent('runs out: settling fails, and the next holder gets the message, counted', async () => {
     await using bus = await startSessions(0.8);
     await bus.send('a', 1, 2);

@@ -15,7 +15,7 @@ type SequenceNumber = NonNullable<ServiceBusReceivedMessage['sequenceNumber']>;
 
 const deadLetterReceiver = (client: ServiceBusClient) => client.createReceiver('q', { subQueueType: 'deadLetter' });
 
-describe('settling', () => {
+describe.concurrent('settling', () => {
   it.concurrent('completes', async () => {
     await using bus = await filledQueue(1);
     const { receiver, queue } = bus;
@@ -141,7 +141,7 @@ describe('settling', () => {
   );
 });
 
-describe('deferring', () => {
+describe.concurrent('deferring', () => {
   async function deferred(receiver: ServiceBusReceiver) {
     const message = await receiveOne(receiver);
     await receiver.deferMessage(message, { why: 'later' });
@@ -223,7 +223,7 @@ describe('deferring', () => {
   });
 });
 
-describe('peeking', () => {
+describe.concurrent('peeking', () => {
   it.concurrent('shows messages in any state, in order, page by page, without effect', async () => {
     await using bus = await filledQueue(3);
     const { connection, receiver, queue } = bus;
@@ -250,7 +250,7 @@ describe('peeking', () => {
   });
 });
 
-describe('subscribing', () => {
+describe.concurrent('subscribing', () => {
   it.concurrent('completes by itself, at most so many at a time', async () => {
     await using bus = await filledQueue(40);
     const { receiver, queue } = bus;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codeOf, receiveOne, startBus, until } from './harness.ts';
 
-describe('scheduling', () => {
+describe.concurrent('scheduling', () => {
   it.concurrent('holds messages back until their time, then gives them a new number', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     const client = bus.client();
@@ -72,7 +72,7 @@ describe('scheduling', () => {
   });
 });
 
-describe('time to live', () => {
+describe.concurrent('time to live', () => {
   it.concurrent('dead-letters expired messages where that is asked for', async () => {
     await using bus = await startBus({ queues: [{ name: 'q', deadLetteringOnMessageExpiration: true }] });
     const client = bus.client();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codeOf, receiveBodies, receiveOne, startBus, until } from './harness.ts';
 
-describe('topics', () => {
+describe.concurrent('topics', () => {
   it.concurrent('give every subscription a message of its own', async () => {
     await using bus = await startBus({
       topics: [{ name: 't', subscriptions: [{ name: 'one', maxDeliveryCount: 1 }, { name: 'two' }] }],

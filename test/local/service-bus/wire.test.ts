@@ -9,7 +9,7 @@ import { statusOf } from './raw-client.ts';
 const { types } = rhea;
 const sessionFilter = 'com.microsoft:session-filter';
 
-describe('connecting', () => {
+describe.concurrent('connecting', () => {
   it.concurrent('offers SASL ANONYMOUS and opens with its limits', async () => {
     await using bus = await startRaw();
     const { connection } = bus.raw;
@@ -28,7 +28,7 @@ describe('connecting', () => {
   });
 });
 
-describe('sending', () => {
+describe.concurrent('sending', () => {
   it.concurrent('gives credit and says how large a message may be', async () => {
     await using bus = await startRaw({ maxMessageSizeBytes: 5000 });
     const sender = await bus.raw.sender({ target: { address: 'q' } });
@@ -116,7 +116,7 @@ describe('sending', () => {
   });
 });
 
-describe('receiving', () => {
+describe.concurrent('receiving', () => {
   it.concurrent('echoes the modes of settling', async () => {
     await using bus = await startRaw();
     const { receiver } = await peekLockReceiver(bus.raw);
@@ -265,7 +265,7 @@ describe('receiving', () => {
   });
 });
 
-describe('sessions', () => {
+describe.concurrent('sessions', () => {
   it.concurrent('fill in the filter and the end of the lock in ticks', async () => {
     await using bus = await startRaw({ requiresSession: true, lockDurationSeconds: 30 });
     await bus.client().createSender('q').sendMessages({ body: 1, sessionId: 'a' });
