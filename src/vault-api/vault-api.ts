@@ -9,6 +9,7 @@ import { deniedByPolicy, nothingThere, renderError, unsupportedVerb } from './er
 import { type Log, summariseError } from './log.ts';
 import { once } from './once.ts';
 import { operationOf } from './operations.ts';
+import { longestMount } from './mount-paths.ts';
 import { canonicalisePath } from './paths.ts';
 import type { ExistenceCheck } from './policies/existence.ts';
 import { createPolicies } from './policies/policies.ts';
@@ -40,7 +41,8 @@ export interface VaultApi {
 export function createVaultApi(options: VaultApiOptions): VaultApi {
   const { mounts, engines, log, maxBodyBytes = 1024 * 1024, newUuid = randomUUID, existenceChecks = [] } = options;
   const statusEndpoints = createStatusEndpoints(options);
-  const router = createRouter({ engines, builtins: createBuiltins({ ...options, newUuid }) });
+  const builtins = createBuiltins({ ...options, newUuid });
+  const router = createRouter({ engines, builtins });
   const policies = createPolicies({ store: options.policies });
   const authentication = createAuthentication({ ...options, policies });
   const { requestsPerSecond, now } = options;
@@ -59,10 +61,12 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
 
     const operation = operationOf(method, parameters);
     const readMounts = once(() => mounts.read());
+    // An engine's request needs them in any case: they come while the token is looked up. A failure is told by who waits.
+    if (longestMount(builtins, path) === undefined) readMounts().catch(() => undefined);
     const session = access === 'login' ? undefined : await authentication.authenticate(headers, access, readMounts);
     const waitSeconds = session && rateLimit ? rateLimit.take(session.record.accessor) : 0;
     if (waitSeconds > 0) return renderRateLimited(path, waitSeconds);
-    if (operation !== 'help' && access === 'policy') {
+    if (access === 'policy') {
       const allowed = session && (await isAllowed({ session, operation, path, readMounts }, existenceChecks));
       if (allowed !== true) throw deniedByPolicy();
     }
