@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { providerApplication } from '../../src/local/platform/index.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import { keyClient, providerFields, startService, type Service } from '../support/service.ts';
+import { eventually, keyClient, openState, providerFields, startService, type Service } from '../support/service.ts';
 import { seeNames, seeVersions, spki } from '../support/vault-contents.ts';
 
 /* What a key may do in a vault, how it gets there and which of its versions are enabled, as the vault itself shows it. */
@@ -35,6 +36,8 @@ type Provider = keyof typeof vaultNames;
 const clientOf = (provider: Provider) => keyClient(service.platform, vaultNames[provider]);
 const seen = (key: string, provider: Provider = 'premium') =>
   keymgmt.seen(`kms/${provider}/key/${key}`, vaultNames[provider]);
+const callsOn = (vaultName: string) =>
+  service.platform.keyVault.calls.filter(({ vault: name }) => name === vaultName).map(({ operation }) => operation);
 const enabledByVersion = async (key: string) =>
   Object.fromEntries((await seen(key)).map(({ number, enabled }) => [number, enabled]));
 
@@ -69,9 +72,6 @@ describe('the purpose', () => {
 });
 
 describe('the protection', () => {
-  const callsOn = (vaultName: string) =>
-    service.platform.keyVault.calls.filter(({ vault: name }) => name === vaultName).map(({ operation }) => operation);
-
   test('hsm is Bring Your Own Key under one key that can only receive others', async () => {
     const before = callsOn(vaultNames.other).length;
     for (const key of ['first-hsm', 'second-hsm']) {
@@ -160,7 +160,10 @@ describe('min_enabled_version', () => {
 
   test('goes with a key that is distributed later, whose last version is the current one', async () => {
     await keymgmt.done('PUT', `key/${name}`, { min_enabled_version: 3 });
+    const callsBefore = callsOn(vaultNames.other).length;
     await keymgmt.done('PUT', `kms/other/key/${name}`, { purpose: 'sign' });
+    // What is disabled was never enabled there.
+    expect(callsOn(vaultNames.other).slice(callsBefore)).not.toContain('update');
     const versions = await seen(name, 'other');
     expect(versions.map(({ number, enabled }) => [number, enabled])).toEqual([
       [1, false],
@@ -177,4 +180,16 @@ describe('min_enabled_version', () => {
     await keymgmt.done('POST', `key/${name}/rotate`);
     expect(await enabledByVersion(name)).toEqual({ 1: false, 2: true, 3: true, 4: true });
   });
+});
+
+test('nothing of this is left to do', async () => {
+  const { intents } = openState(service.platform);
+  await eventually('the end of all intents', async () => (await intents.list()).length === 0);
+  expect(service.platform.broker.queue('distribution')).toMatchObject({ active: 0, scheduled: 0, deadLettered: 0 });
+});
+
+test('none of this took the permission to list', () => {
+  const ours = service.platform.keyVault.calls.filter(({ clientId }) => clientId === providerApplication.clientId);
+  expect(ours.length).toBeGreaterThan(50);
+  expect(ours.filter(({ operation }) => ['list', 'versions', 'listDeleted'].includes(operation))).toEqual([]);
 });

@@ -190,7 +190,8 @@ describe('a rotation of a key in three vaults', () => {
     await eventually('three imports', () => faults.log.length === taken + 3);
     const { workerPid } = host;
     process.kill(workerPid, 'SIGKILL');
-    expect((await rotated).status).toBe(200);
+    // Whether that was in time for the answer is a matter of luck.
+    expect((await rotated).status).toBeOneOf([200, 204]);
     await eventually('another worker', () => ![0, workerPid].includes(host.workerPid));
     expect(await keymgmt.key(key)).toMatchObject({ latest_version: before + 1 });
     await expectConverged(key, vaultNames);

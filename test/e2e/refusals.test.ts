@@ -82,6 +82,17 @@ describe('a distribution that was refused', () => {
     expect(await keymgmt.key('refused')).toEqual(before);
   });
 
+  test('because of the network rules, says so, and goes on once they let it in', async () => {
+    const { keyVault } = service.platform;
+    await keymgmt.done('PUT', 'kms/walled', providerFields('entra-keyvault'));
+    keyVault.control('entra-keyvault').setFirewall([]);
+    const error = errorOf(await distribute('kms/walled/key/refused'));
+    expect(error).toContain("network rules don't let this service in (ForbiddenByFirewall)");
+    keyVault.control('entra-keyvault').setFirewall(undefined);
+    expect(await distribute('kms/walled/key/refused')).toMatchObject({ status: 204 });
+    await keymgmt.done('DELETE', 'kms/walled/key/refused');
+  });
+
   test('because of the hardware, is accepted as software', async () => {
     const path = 'kms/standard/key/refused';
     expect(errorOf(await distribute(path, 'hsm'))).toBeTruthy();
