@@ -1,13 +1,13 @@
 import type { MountTable } from '../state/mounts.ts';
 import type { Session } from './authentication.ts';
 import { longestMount } from './mount-paths.ts';
+import type { RequestedOperation } from './operations.ts';
 import { type ExistenceCheck, existsAt } from './policies/existence.ts';
-import type { Operation } from './protocol.ts';
 import { routedPath } from './router.ts';
 
 export interface PolicyQuestion {
   session: Session;
-  operation: Operation;
+  operation: RequestedOperation;
   /** Canonical, without `v1/` and trailing slash. */
   path: string;
   readMounts: () => Promise<MountTable>;
@@ -18,9 +18,11 @@ export interface PolicyQuestion {
  * whether what is written exists already: then making something new is a `create`.
  */
 export async function isAllowed(
-  { session: { acl }, operation, path, readMounts }: PolicyQuestion,
+  { session: { acl, record }, operation, path, readMounts }: PolicyQuestion,
   existenceChecks: readonly ExistenceCheck[],
 ): Promise<boolean> {
+  // Help is for everybody, as in Vault; but in a tenant everybody can have a token that is good for nothing.
+  if (operation === 'help') return record.policies.length > 0;
   if (operation !== 'write') return acl.allows(operation, routedPath({ path, operation }));
   const mayCreate = acl.allows('create', path);
   const mayUpdate = acl.allows('update', path);

@@ -48,7 +48,10 @@ describe("a caller with the identity provider's token", () => {
     const harness = await startHarness();
     for (const path of ['sys/mounts', 'auth/token/lookup-self', 'sys/capabilities-self']) {
       expect(await harness.call('GET', `/v1/${path}`, as(name))).toMatchObject(denied);
+      expect(await harness.call('GET', `/v1/${path}?help=1`, as(name))).toMatchObject(denied);
     }
+    const mounts = await harness.call('GET', '/v1/sys/internal/ui/mounts', as(name));
+    expect(mounts.json.data).toEqual({ auth: {}, secret: {} });
   });
 
   test('that is not good is told so, and nobody logs it', async () => {
