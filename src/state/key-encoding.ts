@@ -16,5 +16,8 @@ export function decodeFromKey(text: string): string {
 export function encodePathForKey(path: string): string {
   const encoded = encodeForKey(path);
   if (encoded.length <= longestPath) return encoded;
-  throw new KeyfleetError('invalid_request', `path is too long: at most ${longestPath} characters, percent-encoded`);
+  throw new KeyfleetError(
+    'invalid_request',
+    `path is too long: percent-encoded, slashes too, it may have ${longestPath} characters`,
+  );
 }
