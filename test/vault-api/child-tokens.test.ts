@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createHarness, type Harness, start } from './support/harness.ts';
+import { rootAcl } from '../../src/vault-api/policies/acl.ts';
+import { makeToken } from '../../src/vault-api/token-create.ts';
+import { createHarness, type Harness, start, tokenRecord } from './support/harness.ts';
 
 let harness: Harness;
 
@@ -52,6 +54,14 @@ describe('a child', () => {
   test('is gone with the last moment of its maker, never for ever', async () => {
     harness.clock.now = new Date(start.getTime() + 3_599_999);
     expect((await create('hvs.maker', {})).json.auth).toMatchObject({ lease_duration: 1 });
+  });
+});
+
+test('a maker whose time is up makes no token for ever', () => {
+  const record = { ...tokenRecord, expireTime: start };
+  expect(makeToken({} as Parameters<typeof makeToken>[0], { record, acl: rootAcl }, 'accessor', start)).toMatchObject({
+    creationTtlSeconds: 1,
+    expireTime: new Date(start.getTime() + 1000),
   });
 });
 

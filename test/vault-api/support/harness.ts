@@ -79,7 +79,8 @@ export async function createHarness({
   return harness;
 }
 
-const tokenRecord: Token = {
+/** The root token's. */
+export const tokenRecord: Token = {
   accessor: 'root-accessor',
   displayName: 'root',
   policies: ['root'],
