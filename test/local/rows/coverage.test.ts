@@ -37,6 +37,9 @@ describe('a test is found', () => {
 
 test('a test that is gone is missed', () => {
   const row = { id: 'X-1.1', fact: 'f', tests: ['vaults: gone'] };
-  const { missing } = renderTable([{ title: 't', sections: [{ id: 'X-1', title: 't', rows: [row] }] }], createTests([]));
+  const { missing } = renderTable(
+    [{ title: 't', sections: [{ id: 'X-1', title: 't', rows: [row] }] }],
+    createTests([]),
+  );
   expect(missing).toEqual(['X-1.1: vaults: gone']);
 });

@@ -37,7 +37,10 @@ const schema = z
   .array(
     z
       .strictObject({ id: z.string(), title: z.string(), rows: z.array(row) })
-      .refine(({ id, rows }) => rows.every((one) => one.id.startsWith(`${id}.`)), 'a row has another id than its section'),
+      .refine(
+        ({ id, rows }) => rows.every((one) => one.id.startsWith(`${id}.`)),
+        'a row has another id than its section',
+      ),
   )
   .refine((sections) => {
     const ids = sections.flatMap(({ rows }) => rows.map(({ id }) => id));
