@@ -73,7 +73,8 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     if (refusal?.retryTime !== undefined && refusal.retryTime > now()) return 'waiting';
     try {
       await steps.run(step, { reference, provider, state, distribution });
-      return 'going-on';
+      const gone = step.kind === 'remove' && (await keys.readDistribution(reference)) === undefined;
+      return gone ? 'settled' : 'going-on';
     } catch (error) {
       const failure = toAzureFailure(error);
       if (failure === undefined) throw error;

@@ -183,4 +183,12 @@ describe('what a vault may come up with', () => {
     expect(await settle(world, house)).toBe(true);
     expect(await ordinals()).toEqual(['1']);
   });
+
+  it('leaves nothing to do behind once a key is removed', async () => {
+    await house.distributions.write(distribution, fields, waiting);
+    for (const { reference } of world.queue.splice(0)) await house.reconcile(reference);
+    await house.distributions.delete(distribution, waiting);
+    for (const { reference } of world.queue.splice(0)) await house.reconcile(reference);
+    expect(await house.state.intents.list()).toEqual([]);
+  });
 });
