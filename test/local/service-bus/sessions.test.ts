@@ -309,12 +309,3 @@ describe.concurrent('the lock of a session', () => {
     expect((await bus.client().acceptNextSession('s')).sessionId).toBe('a');
   });
 });
-
-it.concurrent('a message is scheduled into its session', async () => {
-  await using bus = await startSessions();
-  const at = new Date(Date.now() + 400);
-  await bus.connection.createSender('s').scheduleMessages({ body: 1, sessionId: 'a' }, at);
-  const receiver = await bus.connection.acceptNextSession('s');
-  expect(Date.now()).toBeGreaterThanOrEqual(at.getTime());
-  expect(await receiveOne(receiver)).toMatchObject({ body: 1, sessionId: 'a' });
-});
