@@ -1,8 +1,19 @@
+import { authentication } from './authentication/index.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
 import { readLatency } from './read-latency/index.ts';
+import { standInScale } from './stand-in-scale/index.ts';
+import { standInThroughput } from './stand-in-throughput/index.ts';
 import { startUp } from './start-up/index.ts';
 
 /** All benchmarks, in the order in which they run. */
-export const benchmarks: readonly Benchmark[] = [keyVaultCalls, readLatency, startUp, keyGeneration];
+export const benchmarks: readonly Benchmark[] = [
+  keyVaultCalls,
+  readLatency,
+  authentication,
+  startUp,
+  keyGeneration,
+  standInScale,
+  standInThroughput,
+];

@@ -1,5 +1,5 @@
 /** What a figure is counted in. `times` is a ratio, which is what can be compared between machines. */
-export type Unit = 'times' | 'ms' | 'calls' | 'KiB';
+export type Unit = 'times' | 'ms' | 'calls' | 'KiB' | 'MiB' | 'per second';
 
 /** One result of a benchmark. */
 export interface Figure {
