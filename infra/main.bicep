@@ -22,6 +22,9 @@ param deletionLocks bool = false
 @description('Subnet for outbound traffic, delegated to Microsoft.App/environments; empty: none.')
 param outboundSubnetId string = ''
 
+@description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
+param audience string = ''
+
 var tags = { 'azd-env-name': environmentName }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -39,6 +42,7 @@ module resources 'resources.bicep' = {
     stateRedundancy: stateRedundancy
     deletionLocks: deletionLocks
     outboundSubnetId: outboundSubnetId
+    audience: audience
   }
 }
 

@@ -35,6 +35,9 @@ param alwaysReadyInstanceCount int = 0
 @description('Subnet for outbound traffic, so that target vaults with private endpoints can be reached. Must be delegated to Microsoft.App/environments. Empty: none.')
 param outboundSubnetId string = ''
 
+@description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
+param audience string = ''
+
 module identity 'modules/identity.bicep' = {
   params: {
     location: location
@@ -103,6 +106,7 @@ module functionApp 'modules/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstanceCount: alwaysReadyInstanceCount
     outboundSubnetId: outboundSubnetId
+    audience: audience
     tags: tags
   }
 }

@@ -33,6 +33,9 @@ param homeVaultUri string
 @description('Name of the root key in the home vault.')
 param rootKeyName string
 
+@description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
+param audience string
+
 @description('Connection string of Application Insights.')
 param applicationInsightsConnectionString string
 
@@ -58,6 +61,7 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   KEYFLEET_TENANT_ID: tenant().tenantId
+  KEYFLEET_AUDIENCE: audience
   KEYFLEET_IDENTITY_CLIENT_ID: identityClientId
   KEYFLEET_TABLES_ENDPOINT: stateTableEndpoint
   KEYFLEET_HOME_VAULT_URI: homeVaultUri

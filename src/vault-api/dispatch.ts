@@ -2,7 +2,7 @@ import { isKeyfleetError } from '../errors.ts';
 import type { BuiltinReply } from './builtin.ts';
 import type { ListReply, Reply, RouteOf, RouteRequest } from './engine.ts';
 import { hasContent } from './envelope.ts';
-import { nothingThere, unsupportedOperation, unsupportedPath } from './errors.ts';
+import { invalidRequest, nothingThere, unsupportedOperation, unsupportedPath } from './errors.ts';
 import type { FieldSchema, RawFields } from './field-types.ts';
 import { convertFields } from './fields.ts';
 import type { RequestedOperation } from './operations.ts';
@@ -67,9 +67,13 @@ async function callHandler<Context>(
   throw nothingThere();
 }
 
+/** A list is one answer: more than this would neither fit nor be read. */
+const mostKeys = 100_000;
+
 function asReply(list: ListReply | undefined): Reply | undefined {
   if (list === undefined) return undefined;
   const { keys, keyInfo, warnings = [] } = list;
+  if (keys.length > mostKeys) throw invalidRequest(`there are ${keys.length} keys where a list may have ${mostKeys}`);
   if (keys.length === 0) return warnings.length === 0 ? undefined : { warnings, notFound: 'with-content' };
   return { data: { keys: keys.toSorted(), ...(keyInfo && { key_info: keyInfo }) }, warnings };
 }

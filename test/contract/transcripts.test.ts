@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, createHarness, type Harness, rootToken } from './support/harness.ts';
-import { createSampleEngine } from './support/sample-engine.ts';
+import { type Answer, createHarness, type Harness, rootToken } from '../vault-api/support/harness.ts';
+import { createSampleEngine } from '../vault-api/support/sample-engine.ts';
 
 let harness: Harness;
 

@@ -1,8 +1,8 @@
 import nodeVault from 'node-vault';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createHarness, type Harness, rootToken } from './support/harness.ts';
-import { createSampleEngine } from './support/sample-engine.ts';
-import { startWireServer, type WireServer } from './support/wire-server.ts';
+import { createHarness, type Harness, rootToken } from '../vault-api/support/harness.ts';
+import { createSampleEngine } from '../vault-api/support/sample-engine.ts';
+import { startWireServer, type WireServer } from '../vault-api/support/wire-server.ts';
 
 let harness: Harness;
 let server: WireServer;
