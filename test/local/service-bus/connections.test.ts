@@ -140,30 +140,30 @@ describe.concurrent('a broker that comes back', () => {
 
 describe.concurrent('idle links', () => {
   it.concurrent('that nothing is sent on are detached; the real client opens them again', async () => {
-    await using bus = await startBus({ queues: [{ name: 'q' }], linkIdleTimeoutSeconds: 0.3 });
+    await using bus = await startBus({ queues: [{ name: 'q' }], linkIdleTimeoutSeconds: 1 });
     await using raw = await connectRaw(bus.broker.port);
     await raw.putToken('q');
-    const link = await raw.sender({ target: { address: 'q' } });
-    const client = bus.client({ retryOptions: persistent });
-    const sender = client.createSender('q');
-    await sender.sendMessages({ body: 1 });
     const receiver = await raw.receiver({ source: { address: 'q' }, credit_window: 0 });
-    await once(link, 'sender_error');
+    const link = await raw.sender({ target: { address: 'q' } });
+    const detached = once(link, 'sender_error');
+    const sender = bus.client({ retryOptions: persistent }).createSender('q');
+    await sender.sendMessages({ body: 1 });
+    await detached;
     expect(link.error).toMatchObject({ condition: 'amqp:link:detach-forced' });
-    await sleep(500);
+    await sleep(1500);
     await sender.sendMessages({ body: 2 });
     expect(bus.broker.queue('q').active).toBe(2);
     expect(receiver.is_open()).toBe(true);
   });
 
   it.concurrent('that something is sent on stay', async () => {
-    await using bus = await startBus({ queues: [{ name: 'q' }], linkIdleTimeoutSeconds: 0.4 });
+    await using bus = await startBus({ queues: [{ name: 'q' }], linkIdleTimeoutSeconds: 1 });
     await using raw = await connectRaw(bus.broker.port);
     await raw.putToken('q');
     const link = await raw.sender({ target: { address: 'q' } });
     for (let sent = 0; sent < 8; sent++) {
       link.send({ body: sent });
-      await sleep(100);
+      await sleep(200);
     }
     expect(link.is_open()).toBe(true);
     expect(bus.broker.queue('q').active).toBe(8);

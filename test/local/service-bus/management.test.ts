@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import rhea from 'rhea';
 import type { Message } from 'rhea';
 import { describe, expect, it } from 'vitest';
@@ -109,6 +110,21 @@ describe.concurrent('management', () => {
     expect((await bus.raw.manage('q', 'get-session-state', { 'session-id': 'a' })).body).toEqual({
       'session-state': null,
     });
+  });
+
+  it.concurrent('does nothing to a session for a link that has lost it to another one', async () => {
+    await using bus = await managed({ requiresSession: true, lockDurationSeconds: 0.4 });
+    const accept = (name: string) =>
+      bus.raw.receiver({ name, source: { address: 'q', filter: { 'com.microsoft:session-filter': 'a' } } as never });
+    const lost = once(await accept('former'), 'receiver_error');
+    await lost;
+    await accept('present');
+    const renew = async (link: string) =>
+      statusOf(
+        await bus.raw.manage('q', 'renew-session-lock', { 'session-id': 'a' }, { 'associated-link-name': link }),
+      );
+    expect(await renew('former')).toEqual({ code: 410, condition: 'com.microsoft:session-lock-lost' });
+    expect((await renew('present')).code).toBe(200);
   });
 
   it.concurrent('refuses to renew the locks of single messages of a session', async () => {

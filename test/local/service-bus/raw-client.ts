@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import rhea from 'rhea';
-import type { Connection, EventContext, Message, Receiver, Sender } from 'rhea';
-import { caCertificate } from './harness.ts';
+import type { Connection, EventContext, Message, Receiver, Sender, Session } from 'rhea';
 
 export interface RawClient extends AsyncDisposable {
   connection: Connection;
@@ -15,14 +14,17 @@ export interface RawClient extends AsyncDisposable {
   manage(path: string, operation: string, body: unknown, properties?: Record<string, unknown>): Promise<Message>;
 }
 
-/** A client of plain AMQP, for what the real client does not let one do or see. */
-export async function connectRaw(port: number): Promise<RawClient> {
+/**
+ * A client of plain AMQP, for what the real client does not let one do or see.
+ * @param ca PEM; absent: what the process trusts
+ */
+export async function connectRaw(port: number, ca?: string): Promise<RawClient> {
   const container = rhea.create_container();
   const connection = container.connect({
     host: 'localhost',
     port,
     transport: 'tls',
-    ca: caCertificate,
+    ...(ca !== undefined && { ca }),
     username: 'anonymous',
     reconnect: false,
   } as never);
@@ -100,7 +102,11 @@ async function attached(link: Sender | Receiver, kind: 'sender' | 'receiver'): P
     link.connection.on('disconnected', () => reject(new Error('disconnected')));
   });
   await Promise.race([once(link, `${kind}_open`), failure]);
-  await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), failure]);
+  // The broker answers in order: what it answers to this comes after the detach, if there is one.
+  const session = (link.connection as unknown as { create_session(): Session }).create_session();
+  session.begin();
+  await Promise.race([once(session, 'session_open'), failure]);
+  session.close();
   failure.catch(() => undefined);
 }
 

@@ -84,6 +84,9 @@ describe.concurrent('tokens', () => {
         condition: 'amqp:unauthorized-access',
       });
     }
+    await expect(raw.receiver({ source: { address: 'other/$management' } })).rejects.toMatchObject({
+      condition: 'amqp:unauthorized-access',
+    });
     expect(await raw.putToken('other/$management')).toBe(202);
     await expect(raw.sender({ target: { address: 'other' } })).rejects.toMatchObject({
       condition: 'amqp:unauthorized-access',

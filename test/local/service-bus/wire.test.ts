@@ -86,6 +86,7 @@ describe.concurrent('sending', () => {
       [Buffer.from('no message at all'), 0],
       [Buffer.from([0x00, 0x53, 0x75, 0xa0, 200, 1]), 0],
       [Buffer.alloc(0), 0],
+      [Buffer.from([0x00, 0x53, 0x70, 0x45]), 0],
       [Buffer.from([0x00, 0x53, 0x75, 0xa0, 3, 1, 2, 3]), 0x80013700],
     ] as const) {
       const delivery = sender.send(bytes, undefined, format);

@@ -30,9 +30,7 @@ export function createReplyLinks(): ReplyLinks {
       waitingBySender.set(sender, []);
       sender.on('sendable', () => flush(sender));
       sender.on('accepted', ({ delivery }: EventContext) => {
-        if (delivery === undefined) return;
-        settle(delivery, undefined);
-        flush(sender);
+        if (delivery !== undefined) settle(delivery, undefined);
       });
     },
     close: (sender) => sender !== undefined && waitingBySender.delete(sender),
