@@ -84,9 +84,9 @@ export function undeleteVersions(
 ): Changed | undefined {
   const until = deletionTime(record, config, now);
   return changeVersions(record, numbers, (version) => {
-    if (version.destroyed || (version.deletionTime === undefined && until.deletionTime === undefined)) return version;
-    const { deletionTime: _deleted, ...rest } = version;
-    return { ...rest, ...until };
+    const { deletionTime: before, ...rest } = version;
+    const unchanged = before?.getTime() === until.deletionTime?.getTime();
+    return version.destroyed || unchanged ? version : { ...rest, ...until };
   });
 }
 
