@@ -30,8 +30,11 @@ export interface MountStore {
   read(): Promise<MountTable>;
   /** @returns false, with nothing changed, if the table is no longer at `revision`: read again and decide again. */
   insert(mount: Mount, revision: string): Promise<boolean>;
-  /** Replaces the mount of the same path. @returns false, with nothing changed, if the table is no longer at `revision`. */
-  replace(mount: Mount, revision: string): Promise<boolean>;
+  /**
+   * Replaces the mount at `path`, which moves if `mount` has another one.
+   * @returns false, with nothing changed, if the table is no longer at `revision`.
+   */
+  replace(path: string, mount: Mount, revision: string): Promise<boolean>;
   /** @returns false, with nothing changed, if the table is no longer at `revision`. */
   remove(path: string, revision: string): Promise<boolean>;
 }
@@ -61,11 +64,12 @@ export function createMountStore(table: Table): MountStore {
         bumpRevision(revision),
         { kind: 'insert', row: rowOf(mount.path), properties: { mount: JSON.stringify(mount) } },
       ]),
-    // At the revision at which the mount was read it is still there.
-    replace: (mount, revision) =>
+    // At the revision at which the mount was read it is still there, and its new place is free.
+    replace: (path, mount, revision) =>
       table.transact(partition, [
         bumpRevision(revision),
         { kind: 'upsert', row: rowOf(mount.path), properties: { mount: JSON.stringify(mount) } },
+        ...(path === mount.path ? [] : [{ kind: 'remove' as const, row: rowOf(path) }]),
       ]),
     remove: (path, revision) =>
       table.transact(partition, [bumpRevision(revision), { kind: 'remove', row: rowOf(path) }]),

@@ -29,7 +29,7 @@ describe.each(stores)('mounts %s', (_where, create) => {
     await store.insert(keys, (await store.read()).revision);
     await store.insert(team, (await store.read()).revision);
     const tuned = { ...team, description: 'of the team', maxLeaseTtlSeconds: 60 };
-    expect(await store.replace(tuned, (await store.read()).revision)).toBe(true);
+    expect(await store.replace(tuned.path, tuned, (await store.read()).revision)).toBe(true);
     expect((await store.read()).mounts).toEqual([keys, tuned]);
   });
 
@@ -37,8 +37,8 @@ describe.each(stores)('mounts %s', (_where, create) => {
     const store = create();
     await store.insert(keys, (await store.read()).revision);
     const { revision } = await store.read();
-    await store.replace({ ...keys, description: 'first' }, revision);
-    expect(await store.replace({ ...keys, description: 'second' }, revision)).toBe(false);
+    await store.replace(keys.path, { ...keys, description: 'first' }, revision);
+    expect(await store.replace(keys.path, { ...keys, description: 'second' }, revision)).toBe(false);
     expect(await store.insert(team, revision)).toBe(false);
     expect(await store.remove(keys.path, revision)).toBe(false);
     expect((await store.read()).mounts).toEqual([{ ...keys, description: 'first' }]);

@@ -7,6 +7,7 @@ import { createCapabilitiesRoute } from './capabilities.ts';
 import { systemMount } from './mount-view.ts';
 import { createMountRoutes } from './mounts.ts';
 import { createPolicyRoutes } from './policies.ts';
+import { createRemountRoutes } from './remount.ts';
 import { createTuneRoute } from './tune.ts';
 import { createUiMountRoutes } from './ui-mounts.ts';
 
@@ -36,6 +37,7 @@ export function createSystemBackend({
       // Before the mounts, whose path parameter would take `/tune` for a part of it.
       createTuneRoute({ mounts, system }),
       ...createMountRoutes({ mounts, engines, version, newUuid, system }),
+      ...createRemountRoutes({ mounts }),
       ...createUiMountRoutes({ mounts, version, system }),
       ...createPolicyRoutes({ policies }),
       ...createAuthMountRoutes({ version, clusterId }),

@@ -65,7 +65,7 @@ export function createTuneRoute({ mounts, system }: TuneRouteOptions): BuiltinRo
         const mount = find(table, `${parameters.path}/`);
         if (mount.path === system.path) throw invalidRequest(`cannot tune "${mount.path}"`);
         const tuned = tune(mount, fields);
-        return isDeepStrictEqual(tuned, mount) || mounts.replace(tuned, table.revision);
+        return isDeepStrictEqual(tuned, mount) || mounts.replace(mount.path, tuned, table.revision);
       });
       return {};
     },

@@ -19,10 +19,8 @@ export function createMemoryMountStore(initial: readonly Mount[] = []): MountSto
   return {
     read: async () => ({ mounts: structuredClone(mounts), revision: String(revision) }),
     insert: async (mount, expected) => change(expected, () => [...mounts, structuredClone(mount)]),
-    replace: async (mount, expected) =>
-      change(expected, () =>
-        mounts.map((existing) => (existing.path === mount.path ? structuredClone(mount) : existing)),
-      ),
+    replace: async (path, mount, expected) =>
+      change(expected, () => mounts.map((existing) => (existing.path === path ? structuredClone(mount) : existing))),
     remove: async (path, expected) => change(expected, () => mounts.filter((mount) => mount.path !== path)),
   };
 }
