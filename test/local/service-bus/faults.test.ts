@@ -110,10 +110,10 @@ describe.concurrent('faults of deliver', () => {
   it.concurrent(
     'delay: may outlive the lock; the message comes again meanwhile, and the late one cannot be settled',
     async () => {
-      await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.4 }] });
+      await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.8 }] });
       const client = bus.client();
       await client.createSender('q').sendMessages({ body: 1 });
-      bus.faults.add({ service, operation: 'deliver', times: 1, fault: { kind: 'delay', milliseconds: 900 } });
+      bus.faults.add({ service, operation: 'deliver', times: 1, fault: { kind: 'delay', milliseconds: 1700 } });
       const slow = client.createReceiver('q', withoutRenewal);
       const late = receiveOne(slow);
       await until(() => bus.faults.log.length === 1);
@@ -273,7 +273,7 @@ describe.concurrent('faults of locks, sessions and scheduling', () => {
   });
 
   it.concurrent('acceptSession: refused, late, or done without anybody knowing', async () => {
-    await using bus = await startBus({ queues: [{ name: 's', requiresSession: true, lockDurationSeconds: 0.8 }] });
+    await using bus = await startBus({ queues: [{ name: 's', requiresSession: true, lockDurationSeconds: 1.5 }] });
     const client = bus.client();
     await client.createSender('s').sendMessages({ body: 1, sessionId: 'a' });
     bus.faults.add({ service, operation: 'acceptSession', times: 1, fault: { kind: 'throttle' } });
@@ -287,7 +287,7 @@ describe.concurrent('faults of locks, sessions and scheduling', () => {
     bus.faults.add({ service, operation: 'acceptSession', times: 1, fault: { kind: 'fail-after-effect' } });
     expect(await codeOf(client.acceptSession('s', 'a'))).not.toBeUndefined();
     expect(await codeOf(client.acceptSession('s', 'a'))).toBe('SessionCannotBeLocked');
-    await sleep(850);
+    await sleep(1600);
     expect((await client.acceptSession('s', 'a')).sessionId).toBe('a');
   });
 
@@ -308,7 +308,7 @@ describe.concurrent('faults of locks, sessions and scheduling', () => {
 
   it.concurrent('schedule: done twice, or done with the answer lost', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
-    const sender = bus.client({ retryOptions: { timeoutInMs: 400, maxRetries: 0 } }).createSender('q');
+    const sender = bus.client({ retryOptions: { timeoutInMs: 1500, maxRetries: 0 } }).createSender('q');
     const at = new Date(Date.now() + 60_000);
     bus.faults.add({ service, operation: 'schedule', times: 1, fault: { kind: 'twice' } });
     expect(await sender.scheduleMessages({ body: 1 }, at)).toHaveLength(1);

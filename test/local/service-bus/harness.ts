@@ -47,7 +47,7 @@ export async function startBus(options: BusOptions = {}): Promise<Bus> {
   return {
     broker,
     faults,
-    client({ credential = credentialOf('app'), retryOptions = { timeoutInMs: 2000, maxRetries: 0 } } = {}) {
+    client({ credential = credentialOf('app'), retryOptions = { timeoutInMs: 5000, maxRetries: 0 } } = {}) {
       const client = new ServiceBusClient(`localhost:${broker.port}`, credential, { retryOptions });
       clients.push(client);
       return client;

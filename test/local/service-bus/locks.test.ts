@@ -6,12 +6,12 @@ const withoutRenewal = { maxAutoLockRenewalDurationInMs: 0 };
 
 describe.concurrent('message locks', () => {
   it.concurrent('run out: settling fails, and the message is delivered again, counted', async () => {
-    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.4 }] });
+    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.8 }] });
     const client = bus.client();
     await client.createSender('q').sendMessages({ body: 1 });
     const receiver = client.createReceiver('q', withoutRenewal);
     const message = await receiveOne(receiver);
-    expect(message.lockedUntilUtc?.getTime()).toBeLessThanOrEqual(Date.now() + 400);
+    expect(message.lockedUntilUtc?.getTime()).toBeLessThanOrEqual(Date.now() + 800);
     await until(() => bus.broker.queue('q').messages()[0]?.locked === false);
     expect(Date.now()).toBeGreaterThanOrEqual(message.lockedUntilUtc?.getTime() ?? Infinity);
     expect(await codeOf(receiver.completeMessage(message))).toBe('MessageLockLost');
@@ -44,15 +44,15 @@ describe.concurrent('message locks', () => {
   });
 
   it.concurrent('can be renewed while they last', async () => {
-    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.6 }] });
+    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 1.2 }] });
     const client = bus.client();
     await client.createSender('q').sendMessages({ body: 1 });
     const receiver = client.createReceiver('q', withoutRenewal);
     const message = await receiveOne(receiver);
     const first = message.lockedUntilUtc?.getTime() ?? 0;
-    while (Date.now() < first + 300) {
+    while (Date.now() < first + 200) {
       const until = await receiver.renewMessageLock(message);
-      expect(until.getTime()).toBeGreaterThan(Date.now() + 300);
+      expect(until.getTime()).toBeGreaterThan(Date.now() + 500);
       expect(message.lockedUntilUtc).toEqual(until);
       await sleep(100);
     }
@@ -104,7 +104,7 @@ describe.concurrent('message locks', () => {
   });
 
   it.concurrent('of deferred messages run out as well, and leave them deferred', async () => {
-    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.3 }] });
+    await using bus = await startBus({ queues: [{ name: 'q', lockDurationSeconds: 0.8 }] });
     const client = bus.client();
     await client.createSender('q').sendMessages({ body: 1 });
     const receiver = client.createReceiver('q', withoutRenewal);

@@ -221,7 +221,7 @@ describe.concurrent('within a session', () => {
 
 describe.concurrent('the lock of a session', () => {
   it.concurrent('runs out: settling fails, and the next holder gets the message, counted', async () => {
-    await using bus = await startSessions(0.8);
+    await using bus = await startSessions(1.2);
     await bus.send('a', 1, 2);
     const receiver = await bus.connection.acceptSession('s', 'a', withoutRenewal);
     const message = await receiveOne(receiver);
@@ -252,15 +252,15 @@ describe.concurrent('the lock of a session', () => {
   });
 
   it.concurrent('can be renewed while it lasts, and not afterwards', async () => {
-    await using bus = await startSessions(0.6);
+    await using bus = await startSessions(1.2);
     await bus.send('a', 1);
     const receiver = await bus.connection.acceptSession('s', 'a', withoutRenewal);
     const message = await receiveOne(receiver);
     const first = receiver.sessionLockedUntilUtc.getTime();
-    while (Date.now() < first + 300) {
+    while (Date.now() < first + 200) {
       const lockedUntil = await receiver.renewSessionLock();
       expect(lockedUntil).toEqual(receiver.sessionLockedUntilUtc);
-      expect(lockedUntil.getTime()).toBeGreaterThan(Date.now() + 300);
+      expect(lockedUntil.getTime()).toBeGreaterThan(Date.now() + 500);
       await sleep(100);
     }
     await receiver.completeMessage(message);
