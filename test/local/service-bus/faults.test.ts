@@ -168,6 +168,16 @@ describe.concurrent('faults of deliver', () => {
     },
   );
 
+  it.concurrent('reset: a session is let go with the connection', async () => {
+    await using bus = await startBus({ queues: [{ name: 's', requiresSession: true }] });
+    await bus.client().createSender('s').sendMessages({ body: 1, sessionId: 'a' });
+    bus.faults.add({ service, operation: 'deliver', times: 1, fault: { kind: 'reset' } });
+    const receiver = await bus.client().acceptSession('s', 'a');
+    await codeOf(receiver.receiveMessages(1, { maxWaitTimeInMs: 500 }));
+    expect(bus.faults.log).toHaveLength(1);
+    expect(await receiveOne(await bus.client().acceptSession('s', 'a'))).toMatchObject({ body: 1, deliveryCount: 0 });
+  });
+
   it.concurrent('reset: the connection breaks before the message is locked; a subscription comes back', async () => {
     await using bus = await startBus({ queues: [{ name: 'q' }] });
     const client = bus.client({ retryOptions: { timeoutInMs: 1000, maxRetries: 3, retryDelayInMs: 10 } });

@@ -21,6 +21,15 @@ export interface DeliveringLinkOptions {
   session: SessionLock | undefined;
 }
 
+interface Transfer {
+  bytes: Buffer;
+  tag: Buffer;
+}
+
+function transferOf(message: QueuedMessage<WireMessage>): Transfer {
+  return { bytes: encodeMessage(message), tag: deliveryTag(message.lock?.token ?? randomUUID()) };
+}
+
 /**
  * A link, attached already, on which a client receives the messages of a queue or of one of its sessions. When it closes,
  * what was delivered stays locked, except under a session's lock, which ends with the link.
@@ -29,13 +38,14 @@ export function startDelivering(sender: Sender, options: DeliveringLinkOptions):
   const { queue, dispatcher, faults, session } = options;
   const mode: ReceiveMode = sender.snd_settle_mode === 1 ? 'receive-and-delete' : 'peek-lock';
   /** Taken from the queue, but not sent before its time or before there is credit again. */
-  const late: { message: QueuedMessage<WireMessage>; due: boolean }[] = [];
+  const late: { transfer: Transfer; due: boolean }[] = [];
   let closed = false;
+  let broken = false;
   let draining = false;
 
   const consumer: Consumer = {
     session,
-    canTake: () => !closed && late.length === 0 && freeCredit(sender) > 0,
+    canTake: () => !closed && !broken && late.length === 0 && freeCredit(sender) > 0,
     take,
     idle() {
       if (!draining) return;
@@ -52,13 +62,11 @@ export function startDelivering(sender: Sender, options: DeliveringLinkOptions):
         detach(faultRefusal(fault));
         return;
       case 'reset':
-        closed = true;
-        breakConnection(sender.connection);
+        breakOff();
         return;
       case 'drop-reply':
-        closed = true;
         queue.receive({ mode, session });
-        breakConnection(sender.connection);
+        breakOff();
         return;
       case 'fail-after-effect':
         queue.receive({ mode, session });
@@ -70,14 +78,14 @@ export function startDelivering(sender: Sender, options: DeliveringLinkOptions):
         const message = queue.receive({ mode, session, leaveCopy: fault?.kind === 'twice' });
         if (message === undefined) return;
         if (fault?.kind === 'delay') delay(message, fault.milliseconds);
-        else send(message);
+        else send(transferOf(message));
       }
     }
   }
 
   function delay(message: QueuedMessage<WireMessage>, milliseconds: number): void {
-    // The bytes are fixed now: the client must see the lock it was given then, even if that has run out meanwhile.
-    const entry = { message: { ...message }, due: false };
+    // Encoded now: the client must see the lock that it was given then, even if that has run out meanwhile.
+    const entry = { transfer: transferOf(message), due: false };
     late.push(entry);
     setTimeout(() => {
       entry.due = true;
@@ -86,12 +94,18 @@ export function startDelivering(sender: Sender, options: DeliveringLinkOptions):
   }
 
   function sendLate(): void {
-    while (!closed && late[0]?.due === true && freeCredit(sender) > 0) send((late.shift() as (typeof late)[0]).message);
+    while (!closed && late[0]?.due === true && freeCredit(sender) > 0)
+      send((late.shift() as (typeof late)[0]).transfer);
     dispatcher.wake();
   }
 
-  function send(message: QueuedMessage<WireMessage>): void {
-    sender.send(encodeMessage(message), deliveryTag(message.lock?.token ?? randomUUID()), 0);
+  function send({ bytes, tag }: Transfer): void {
+    sender.send(bytes, tag, 0);
+  }
+
+  function breakOff(): void {
+    broken = true;
+    breakConnection(sender.connection);
   }
 
   function detach(refusal: { condition: string; description: string }): void {

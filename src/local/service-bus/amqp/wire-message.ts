@@ -50,8 +50,6 @@ export interface WireMessage {
   applicationProperties: Buffer | undefined;
   /** Body sections and footer as they came. */
   body: Buffer;
-  /** Of the whole message as it came. */
-  sizeBytes: number;
 }
 
 /** @throws anything if `bytes` is not an AMQP message */
@@ -83,7 +81,6 @@ export function parseMessage(bytes: Buffer): WireMessage {
     // Copies: a slice would keep the whole network buffer alive for as long as the message is queued.
     applicationProperties: applicationProperties && Buffer.from(applicationProperties),
     body: Buffer.concat(body),
-    sizeBytes: bytes.length,
   };
 }
 
