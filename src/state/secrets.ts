@@ -142,6 +142,7 @@ export function createSecretStore({ table, tableName, encryption }: SecretStoreO
       await repeatUntilWritten(async () => {
         const { config, etag } = await readConfigEntity(mount);
         const properties = { config: JSON.stringify({ ...config, ...fields }) };
+        if (properties.config === JSON.stringify(config)) return true;
         const written = await table.transact(configPartition(mount), [
           etag === undefined
             ? { kind: 'insert', row: configRow, properties }
