@@ -43,7 +43,7 @@ export function createCommit({ secrets, now }: CommitOptions): Commit {
       const { kind, ...content } = write;
       const { forget = [] } = content;
       if (forget.length > mostForgottenAtOnce) {
-        return (await destroyOldest(reference, state, forget, time)) ? attempt() : undefined;
+        return (await destroySome(reference, state, forget, time)) ? attempt() : undefined;
       }
       const written = { ...content, change: { kind, time, id } };
       await prepare?.(state, written);
@@ -55,14 +55,13 @@ export function createCommit({ secrets, now }: CommitOptions): Commit {
   };
 
   /** What a write can't forget all at once is destroyed before, in as many writes as that takes. */
-  async function destroyOldest(
+  async function destroySome(
     reference: SecretReference,
     state: SecretState | undefined,
     forget: readonly number[],
     time: Date,
   ): Promise<boolean> {
-    const oldest = forget.toSorted((left, right) => left - right).slice(0, mostForgottenAtOnce);
-    const destroyed = state?.record && destroyVersions(state.record, oldest);
+    const destroyed = state?.record && destroyVersions(state.record, forget.slice(0, mostForgottenAtOnce));
     if (destroyed === undefined) return false;
     return secrets.write(reference, state, { ...destroyed, change: { kind: 'destroy', time, id: randomUUID() } });
   }

@@ -21,12 +21,10 @@ export function isObject(value: unknown): value is JsonObject {
 
 /**
  * The shape of a value without what is in it: objects as they are, everything else null.
- * @param depth of objects to show; 0 for all
+ * @param depth of objects to show; 0 or less for all
  */
 export function subkeysOf(value: JsonObject, depth: number): JsonObject {
   const inside = (member: unknown): JsonObject | null =>
-    isObject(member) && Object.keys(member).length > 0 && depth !== 1
-      ? subkeysOf(member, Math.max(0, depth - 1))
-      : null;
+    isObject(member) && Object.keys(member).length > 0 && depth !== 1 ? subkeysOf(member, depth - 1) : null;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, inside(member)]));
 }

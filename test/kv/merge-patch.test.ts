@@ -91,6 +91,7 @@ describe('the shape of a secret', () => {
     [1, { a: null, b: null, h: null, i: null }],
     [2, { a: null, b: { c: null, f: null }, h: null, i: null }],
     [3, { a: null, b: { c: { d: null, e: null }, f: null }, h: null, i: null }],
+    [-1, { a: null, b: { c: { d: null, e: null }, f: null }, h: null, i: null }],
     [99, { a: null, b: { c: { d: null, e: null }, f: null }, h: null, i: null }],
   ])('to depth %d', (depth, shape) => {
     expect(subkeysOf(value, depth)).toEqual(shape);

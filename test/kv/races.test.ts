@@ -203,9 +203,7 @@ describe('a write whose reply is lost and that its client repeats', () => {
 });
 
 describe('more values than one write can forget', () => {
-  const count = 250;
-
-  async function manyVersions(): Promise<{ world: World; house: House }> {
+  async function manyVersions(count: number): Promise<{ world: World; house: House }> {
     const world = createWorld();
     const house = openHouse(world);
     await house.config.write(mount, { maxVersions: 1000 });
@@ -215,8 +213,9 @@ describe('more values than one write can forget', () => {
   const rows = async (world: World) =>
     (await world.openTable('secrets').query(`secret|${mount}|a`)).map(({ row }) => row);
 
-  it('go all the same when fewer versions are kept', async () => {
-    const { world, house } = await manyVersions();
+  // 98, 99 and 248 values to forget beside a new one.
+  it.each([100, 101, 250])('of %d versions, go when fewer are kept', async (count) => {
+    const { world, house } = await manyVersions(count);
     await house.config.write(mount, { maxVersions: 3 });
     expect(await house.secrets.write(at('a'), { n: count + 1 }, count)).toMatchObject({ version: count + 1 });
     const record = await house.secrets.readMetadata(at('a'));
@@ -225,8 +224,8 @@ describe('more values than one write can forget', () => {
     expect(await house.secrets.read(at('a'), count)).toMatchObject({ data: { n: count } });
   });
 
-  it('go when they are destroyed', async () => {
-    const { world, house } = await manyVersions();
+  it.each([99, 100, 250])('of %d versions, go when they are destroyed', async (count) => {
+    const { world, house } = await manyVersions(count);
     await house.secrets.destroy(
       at('a'),
       Array.from({ length: count - 1 }, (_, index) => index + 1),
@@ -236,8 +235,8 @@ describe('more values than one write can forget', () => {
     expect(record?.versions.filter(({ destroyed }) => !destroyed).map(({ version }) => version)).toEqual([count]);
   });
 
-  it('go with their secret', async () => {
-    const { world, house } = await manyVersions();
+  it.each([98, 99, 250])('of %d versions, go with their secret', async (count) => {
+    const { world, house } = await manyVersions(count);
     await house.secrets.deleteMetadata(at('a'));
     expect(await rows(world)).toEqual(['head']);
     expect(await house.secrets.read(at('a'), 0)).toEqual({ kind: 'absent' });
@@ -245,7 +244,8 @@ describe('more values than one write can forget', () => {
   });
 
   it('are not touched by a write that is refused', async () => {
-    const { world, house } = await manyVersions();
+    const count = 120;
+    const { world, house } = await manyVersions(count);
     await house.config.write(mount, { maxVersions: 3 });
     await expect(house.secrets.write(at('a'), {}, 7)).rejects.toThrow('did not match');
     expect(await rows(world)).toHaveLength(count + 1);

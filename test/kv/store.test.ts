@@ -114,6 +114,16 @@ describe.each([
     expect(after?.currentValue).toBeUndefined();
   });
 
+  it('writes no value where only metadata changes', async () => {
+    const { state } = enter();
+    const before = await put('a', ['1', '2']);
+    const values = async () => (await rows('a')).filter(({ row }) => row !== 'head').map(({ etag }) => etag);
+    const etags = await values();
+    expect(await state.secrets.write(at('a'), before, { record: recordOf(2), change: change('metadata') })).toBe(true);
+    expect(await values()).toEqual(etags);
+    expect((await state.secrets.read(at('a')))?.currentValue).toBe('2');
+  });
+
   it('leaves the note of its removal, and goes on counting changes from there', async () => {
     const { state } = enter();
     const before = await put('a', ['1', '2']);

@@ -169,6 +169,46 @@ test('folders of secrets whose making or removal was cut short agree within a mi
   expect(await house.secrets.list(mount, 'y')).toEqual(['new']);
 });
 
+test('a patch of nothing leaves no note', async () => {
+  await house.secrets.write(at('a'), {}, undefined);
+  expect(await house.secrets.patchMetadata(at('a'), () => ({}))).toBe(true);
+  expect(await lastChange('a')).toMatchObject({ sequence: 1 });
+});
+
+test('disabling a mount fails if one secret is left, and finishes when it is done again', async () => {
+  const broken = openHouse(world, (table, name) => ({
+    ...table,
+    async transact(partition, actions) {
+      if (name === 'secrets' && partition.endsWith('|x+2Fbroken')) throw new KeyfleetError('unavailable', 'injected');
+      return table.transact(partition, actions);
+    },
+  }));
+  for (const path of ['x/a', 'x/broken', 'x/c', 'y']) await house.secrets.write(at(path), {}, undefined);
+  await expect(broken.removeAll(mount)).rejects.toThrow('injected');
+  expect(await house.secrets.read(at('x/c'), 0)).toEqual({ kind: 'absent' });
+  expect(await house.secrets.list(mount, 'x')).toContain('broken');
+  await house.removeAll(mount);
+  for (const path of ['x/broken', 'y']) expect(await house.secrets.read(at(path), 0)).toEqual({ kind: 'absent' });
+  expect(await house.secrets.list(mount, '')).toEqual([]);
+});
+
+test('disabling a mount empties folders whoever takes something out meanwhile', async () => {
+  for (const path of ['a', 'b', 'c']) await house.secrets.write(at(path), {}, undefined);
+  let taken = false;
+  const slow = openHouse(world, (table, name) => ({
+    ...table,
+    async transact(partition, actions) {
+      if (name === 'folders' && !taken) {
+        taken = true;
+        await table.transact(partition, [{ kind: 'remove', row: 'b' }]);
+      }
+      return table.transact(partition, actions);
+    },
+  }));
+  await slow.removeAll(mount);
+  expect(await house.secrets.list(mount, '')).toEqual([]);
+});
+
 test('disabling a mount takes what no folder lists yet, and leaves other mounts alone', async () => {
   const cut = openHouse(world, (table, name) => ({
     ...table,

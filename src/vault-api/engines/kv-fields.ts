@@ -29,12 +29,12 @@ export function readVersions(given: readonly string[] | undefined, missing: stri
   });
 }
 
-/** @returns -1 for any negative duration. @throws KeyfleetError `invalid_request` */
+/** May be negative. @throws KeyfleetError `invalid_request` */
 export function readSignedSeconds(given: string | undefined): number | undefined {
   if (given === undefined) return undefined;
   const seconds = parseDuration(given);
   if (seconds === undefined) throw conversionFailed('delete_version_after', 'expected a duration');
-  return Math.max(-1, checkSeconds(seconds));
+  return checkSeconds(seconds);
 }
 
 /** @throws KeyfleetError `invalid_request` */
@@ -86,7 +86,7 @@ function readSettings(sent: SentMetadata): MetadataFields {
 /** As text, a number exactly as it was sent. */
 function readEntry([key, value]: [string, unknown]): [string, string] {
   if (isExactNumber(value)) return [key, value.rawJSON];
-  const converted = value === null ? { value: '' } : convert.string(value);
+  const converted = convert.string(value);
   if ('problem' in converted) {
     throw invalidRequest(`custom_metadata validation failed: ${converted.problem} for one of the values`);
   }

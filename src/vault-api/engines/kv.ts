@@ -212,7 +212,7 @@ function subkeysRoute({ secrets }: KeyValue): Route {
       if (reading.kind === 'absent') return undefined;
       const metadata = versionData(reading.version);
       if (reading.kind === 'gone') return { data: { metadata, subkeys: null }, notFound: 'with-content' };
-      return { data: { metadata, subkeys: subkeysOf(reading.data, Math.max(0, depth)) } };
+      return { data: { metadata, subkeys: subkeysOf(reading.data, depth) } };
     },
   });
 }
