@@ -2,6 +2,7 @@ import { authentication } from './authentication/index.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
+import { keyValue } from './kv/index.ts';
 import { readLatency } from './read-latency/index.ts';
 import { standInScale } from './stand-in-scale/index.ts';
 import { standInThroughput } from './stand-in-throughput/index.ts';
@@ -11,6 +12,7 @@ import { startUp } from './start-up/index.ts';
 export const benchmarks: readonly Benchmark[] = [
   keyVaultCalls,
   readLatency,
+  keyValue,
   authentication,
   startUp,
   keyGeneration,
