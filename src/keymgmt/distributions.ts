@@ -1,26 +1,20 @@
-import { KeyfleetError } from '../errors.ts';
 import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
 import { claimKmsName } from '../reconcile/target.ts';
-import type {
-  DistributionRecord,
-  DistributionReference,
-  DistributionState,
-  KeyState,
-  Stored,
-} from '../state/key-records.ts';
+import type { DistributionRecord, DistributionReference, Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
-import type { ProviderRecord, ProviderReference, ProviderStore } from '../state/providers.ts';
-import type { VaultNames } from '../state/vault-names.ts';
-import { wakeAll } from './distribution-wake.ts';
-import { parseProtection, parsePurposes, type KeyType } from './key-types.ts';
-import type { Waiting } from './keys.ts';
+import type { ProviderReference, ProviderStore } from '../state/providers.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
+import type { VaultNames } from '../state/vault-names.ts';
+import {
+  decideDistribution,
+  decideRemoval,
+  findDistribution,
+  type DistributionDecision,
+  type DistributionFields,
+} from './distribution-decisions.ts';
+import { wakeAll } from './distribution-wake.ts';
+import type { Waiting } from './keys.ts';
 import { inspect, type Outcome, type Settlement } from './settlement.ts';
-
-export interface DistributionFields {
-  purpose: readonly string[];
-  protection: string;
-}
 
 /** A key in one vault, as Vault reads it. */
 export interface DistributionView {
@@ -55,9 +49,6 @@ export interface DistributionsOptions {
   now: () => Date;
 }
 
-/** Key Vault takes 127 characters; a hyphen and the seconds take 11. */
-const longestName = 116;
-
 export function createDistributions({
   keys,
   providers,
@@ -72,27 +63,17 @@ export function createDistributions({
     waiting: Waiting,
   ): Promise<Outcome> {
     return repeatUntilWritten(async () => {
-      const state = await keys.read(reference);
-      if (state === undefined) {
-        throw new KeyfleetError(
-          'invalid_request',
-          `there is no key "${reference.key}": create it first (write key/${reference.key})`,
-        );
-      }
-      const purpose = parsePurposes(fields.purpose, state.key.type as KeyType);
-      const protection = parseProtection(fields.protection);
-      checkName(reference.key);
-      const existing = find(state, reference)?.distribution;
-      if (existing !== undefined) checkSame(reference, existing, purpose, protection);
-      const provider = await readProvider(reference);
+      const [state, provider] = await Promise.all([keys.read(reference), providers.read(reference)]);
+      const decision = decideDistribution(reference, { state, provider }, fields);
+      const { existing } = decision;
 
       const subject: DistributionSubject = { kind: 'distribution', ...reference };
       const stamp = await announcer.announce(subject);
       const written =
         existing === undefined
           ? (await providers.holdKey(reference, reference.key)) &&
-            (await keys.addDistribution(state, await newDistribution(reference, provider, purpose, protection)))
-          : await forgetRefusal(reference, existing);
+            (await keys.addDistribution(decision.state, await named(reference, decision)))
+          : await forgetRefusal(reference, existing.distribution);
       if (!written) return undefined;
       return wakeAll(announcer, [{ subject, stamp }], () =>
         settlement.settle(reference, [reference.provider], waiting),
@@ -100,26 +81,13 @@ export function createDistributions({
     });
   }
 
-  async function readProvider(reference: DistributionReference): Promise<Stored<ProviderRecord>> {
-    const provider = await providers.read(reference);
-    if (provider === undefined) {
-      throw new KeyfleetError(
-        'invalid_request',
-        `there is no provider "${reference.provider}": create it first (write kms/${reference.provider})`,
-      );
-    }
-    return provider;
-  }
-
-  async function newDistribution(
-    { provider, key }: DistributionReference,
-    { keyCollection }: ProviderRecord,
-    purpose: readonly string[],
-    protection: string,
+  async function named(
+    { key }: DistributionReference,
+    { provider: { keyCollection }, draft }: DistributionDecision,
   ): Promise<DistributionRecord> {
     const distributedTime = now();
     const kmsName = await claimKmsName(vaultNames, { keyCollection, key, now: distributedTime });
-    return { provider, kmsName, purpose, protection, distributedTime, removing: false, attemptedVersion: 0 };
+    return { ...draft, kmsName, distributedTime };
   }
 
   async function forgetRefusal(
@@ -136,7 +104,7 @@ export function createDistributions({
 
     async read(reference) {
       const state = await keys.read(reference);
-      const found = state && find(state, reference);
+      const found = state && findDistribution(state, reference);
       if (found === undefined) return undefined;
       const { kmsName, purpose, protection, distributedTime } = found.distribution;
       const { refused, pending } = inspect(state, [reference.provider]);
@@ -154,51 +122,15 @@ export function createDistributions({
 
     async delete(reference, waiting) {
       return repeatUntilWritten(async () => {
-        const state = await keys.read(reference);
-        const existing = state && find(state, reference);
-        if (existing === undefined) return { warnings: [] };
+        const decision = decideRemoval(reference, await keys.read(reference));
+        if (decision === undefined) return { warnings: [] };
         const subject: DistributionSubject = { kind: 'distribution', ...reference };
         const stamp = await announcer.announce(subject);
-        const { refusal: _refusal, delay: _delay, ...rest } = existing.distribution;
-        if (!(await keys.putDistribution(reference, { ...rest, removing: true }))) return undefined;
+        if (!(await keys.putDistribution(reference, decision.next))) return undefined;
         return wakeAll(announcer, [{ subject, stamp }], () =>
           settlement.settle(reference, [reference.provider], waiting),
         );
       });
     },
   };
-}
-
-function find(state: KeyState, { provider }: DistributionReference): DistributionState | undefined {
-  return state.distributions.find(({ distribution }) => distribution.provider === provider);
-}
-
-/** @throws KeyfleetError `invalid_request` for a name that Key Vault can't hold */
-function checkName(key: string): void {
-  if (/^[0-9A-Za-z-]+$/.test(key) && key.length <= longestName) return;
-  throw new KeyfleetError(
-    'invalid_request',
-    `key name ${JSON.stringify(key)} can't be distributed: Key Vault allows letters, digits and hyphens, and Keyfleet ` +
-      `${longestName} characters of them (it appends the time)`,
-  );
-}
-
-/** @throws KeyfleetError `conflict` if the key is distributed with other values, or on its way out */
-function checkSame(
-  { key, provider }: DistributionReference,
-  existing: DistributionRecord,
-  purpose: readonly string[],
-  protection: string,
-): void {
-  const where = `key "${key}" at provider "${provider}"`;
-  if (existing.removing) {
-    throw new KeyfleetError('conflict', `${where} is being removed: distribute it again once that is done`);
-  }
-  if (existing.purpose.join() !== purpose.join() || existing.protection !== protection) {
-    throw new KeyfleetError(
-      'conflict',
-      `${where} is distributed with purpose ${existing.purpose.join(',')} and protection ${existing.protection}, ` +
-        "which can't be changed: remove it there first",
-    );
-  }
 }

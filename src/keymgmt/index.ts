@@ -7,6 +7,7 @@ import type { GenerateKeyPair } from './key-generation.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createProviders, type Providers } from './providers.ts';
 import { createSettlement } from './settlement.ts';
+import { createVaultChecks } from './vault-checks.ts';
 
 /** The Key Management engine: keys, the vaults they go to, and their copies there. */
 export interface KeyManagement {
@@ -30,8 +31,9 @@ export function createKeyManagement(options: KeyManagementOptions): KeyManagemen
   const { keys, providers, names, vaultNames } = state;
   const announcer = createAnnouncer({ intents: state.intents, messaging, now });
   const settlement = createSettlement({ keys, waitSeconds });
+  const checkVaults = createVaultChecks({ providers, targets });
   return {
-    keys: createKeys({ keys, providers, names, announcer, targets, settlement, generateKeyPair, now }),
+    keys: createKeys({ keys, names, announcer, checkVaults, settlement, generateKeyPair, now }),
     providers: createProviders({ providers, keys, names, announcer, targets, now }),
     distributions: createDistributions({ keys, providers, vaultNames, announcer, settlement, now }),
   };

@@ -1,25 +1,23 @@
 import { createPublicKey } from 'node:crypto';
-import { isAzureFailure } from '../azure-failure.ts';
-import { KeyfleetError } from '../errors.ts';
 import type { Announcer } from '../reconcile/intents.ts';
-import { nextStep } from '../reconcile/plan.ts';
-import { ownerOf, type Targets } from '../reconcile/target.ts';
-import type { DistributionState, KeyReference, KeyState } from '../state/key-records.ts';
+import type { KeyReference, KeyState } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
-import type { ProviderStore } from '../state/providers.ts';
 import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
+import {
+  decideCreation,
+  decideDeletion,
+  decideRotation,
+  decideUpdate,
+  existingKey,
+  providerNames,
+  type KeyFields,
+} from './key-decisions.ts';
 import type { GenerateKeyPair, KeyPair } from './key-generation.ts';
-import { defaultKeyType, parseKeyType, type KeyType } from './key-types.ts';
+import type { KeyType } from './key-types.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
 import type { Outcome, Settlement } from './settlement.ts';
-
-/** Fields of a key that a write may hold; absent ones weren't given. */
-export interface KeyFields {
-  type?: string;
-  minEnabledVersion?: number;
-  deletionAllowed?: boolean;
-}
+import type { CheckVaults } from './vault-checks.ts';
 
 export interface Waiting {
   /** Answer at once instead of waiting for the vaults. */
@@ -50,10 +48,9 @@ export interface Keys {
 
 export interface KeysOptions {
   keys: KeyStore;
-  providers: ProviderStore;
   names: NameIndex;
   announcer: Announcer;
-  targets: Targets;
+  checkVaults: CheckVaults;
   settlement: Settlement;
   generateKeyPair: GenerateKeyPair;
   now: () => Date;
@@ -62,7 +59,7 @@ export interface KeysOptions {
 const nothingToWaitFor: Outcome = { warnings: [] };
 
 export function createKeys(options: KeysOptions): Keys {
-  const { keys, providers, names, announcer, targets, settlement, generateKeyPair, now } = options;
+  const { keys, names, announcer, checkVaults, settlement, generateKeyPair, now } = options;
 
   function write(reference: KeyReference, fields: KeyFields, waiting: Waiting): Promise<Outcome> {
     return repeatUntilWritten(async () => {
@@ -72,14 +69,11 @@ export function createKeys(options: KeysOptions): Keys {
   }
 
   async function create(reference: KeyReference, fields: KeyFields): Promise<Outcome | undefined> {
-    const type = parseKeyType(fields.type ?? defaultKeyType);
-    const minEnabledVersion = checkedMinimum(fields.minEnabledVersion, 1) ?? 1;
-    const deletionAllowed = fields.deletionAllowed ?? false;
+    const { type, key } = decideCreation(reference, fields);
     return withNewMaterial(type, async (material) => {
       const createdTime = now();
       const stamp = await announcer.announce({ kind: 'key', ...reference });
-      const key = { type, latestVersion: 1, minEnabledVersion, deletionAllowed, createdTime, deleting: false };
-      if (!(await keys.create(reference, key, { createdTime, ...material }))) {
+      if (!(await keys.create(reference, { ...key, createdTime }, { createdTime, ...material }))) {
         // Either somebody else created it, or an earlier key of this name isn't quite gone.
         await keys.finishRemoval(reference);
         return undefined;
@@ -91,24 +85,12 @@ export function createKeys(options: KeysOptions): Keys {
   }
 
   async function update(state: KeyState, fields: KeyFields, waiting: Waiting): Promise<Outcome | undefined> {
-    const { reference, key } = state;
-    if (fields.type !== undefined && parseKeyType(fields.type) !== key.type) {
-      throw new KeyfleetError(
-        'conflict',
-        `type of key "${reference.key}" is ${key.type} and can't be changed: create another key`,
-      );
-    }
-    const minEnabledVersion = checkedMinimum(fields.minEnabledVersion, key.latestVersion) ?? key.minEnabledVersion;
-    const deletionAllowed = fields.deletionAllowed ?? key.deletionAllowed;
-    const changesMinimum = minEnabledVersion !== key.minEnabledVersion;
-    const changes = changesMinimum || deletionAllowed !== key.deletionAllowed;
-    // The same minimum again is a wish to try again what a vault refused.
-    const affected = state.distributions
-      .filter(isPlaced)
-      .filter((entry) => changesMinimum || (fields.minEnabledVersion !== undefined && nextStep(state, entry)));
-    if (!changes && affected.length === 0) return nothingToWaitFor;
+    const { reference } = state;
+    const { changes, next, affected } = decideUpdate(state, fields);
+    if (changes.length === 0 && affected.length === 0) return nothingToWaitFor;
     const stamps = await announceAll(announcer, reference, affected);
-    if (changes && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
+    const { minEnabledVersion, deletionAllowed } = next.key;
+    if (changes.length > 0 && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
     for (const { distribution } of affected)
       await clearRefusal(keys, { ...reference, provider: distribution.provider });
     return wakeAll(announcer, stamps, () => settlement.settle(reference, providerNames(affected), waiting));
@@ -120,48 +102,17 @@ export function createKeys(options: KeysOptions): Keys {
     return withNewMaterial(first.key.type as KeyType, (material) =>
       repeatUntilWritten(async () => {
         const state = await readOrFail(reference);
-        const affected = state.distributions.filter(
-          ({ distribution }) => !distribution.removing && distribution.refusal === undefined,
-        );
+        const createdTime = now();
+        const { affected } = decideRotation(state, createdTime);
         const stamps = await announceAll(announcer, reference, affected);
-        if (!(await keys.addVersion(state, { createdTime: now(), ...material }))) return undefined;
+        if (!(await keys.addVersion(state, { createdTime, ...material }))) return undefined;
         return wakeAll(announcer, stamps, () => settlement.settle(reference, providerNames(affected), waiting));
       }),
     );
   }
 
-  /** A rotation that a vault wouldn't take is refused while nothing has happened yet. */
-  async function checkVaults({ reference, distributions }: KeyState): Promise<void> {
-    const placed = distributions.filter(isPlaced).filter(({ distribution }) => !distribution.removing);
-    await Promise.all(
-      placed.map(async ({ distribution }) => {
-        const refuse = (reason: string) =>
-          new KeyfleetError(
-            'upstream_refused',
-            `key "${reference.key}" is not rotated: provider "${distribution.provider}" can't take a new version now: ${reason}`,
-          );
-        if (distribution.refusal !== undefined) {
-          const path = `kms/${distribution.provider}/key/${reference.key}`;
-          throw refuse(`${distribution.refusal.reason}. Once that is mended, write ${path} again and then rotate`);
-        }
-        const provider = await providers.read({ mount: reference.mount, provider: distribution.provider });
-        if (provider === undefined) return;
-        const owner = ownerOf(reference.mount, distribution.provider);
-        try {
-          await targets.keyExchangeKeys.probe(targets.open(provider), provider.kekName, owner);
-        } catch (error) {
-          if (isAzureFailure(error)) throw refuse(error.message);
-          throw error;
-        }
-      }),
-    );
-  }
-
   async function readOrFail(reference: KeyReference): Promise<KeyState> {
-    const state = await keys.read(reference);
-    if (state === undefined)
-      throw new KeyfleetError('not_found', `there is no key "${reference.key}": create it first`);
-    return state;
+    return existingKey(await keys.read(reference), reference);
   }
 
   async function withNewMaterial<T>(type: KeyType, use: (material: KeyPair) => Promise<T>): Promise<T> {
@@ -193,19 +144,7 @@ export function createKeys(options: KeysOptions): Keys {
       await repeatUntilWritten(async () => {
         const state = await keys.read(reference);
         if (state === undefined) return true;
-        if (state.distributions.length > 0) {
-          const where = providerNames(state.distributions).join(', ');
-          throw new KeyfleetError(
-            'conflict',
-            `key "${reference.key}" is distributed to ${where}: remove it there first (DELETE kms/<provider>/key/${reference.key})`,
-          );
-        }
-        if (!state.key.deletionAllowed) {
-          throw new KeyfleetError(
-            'conflict',
-            `deletion of key "${reference.key}" is not allowed: set deletion_allowed=true first`,
-          );
-        }
+        decideDeletion(state);
         const stamp = await announcer.announce({ kind: 'key', ...reference });
         if (!(await keys.remove(state))) return undefined;
         await names.remove(reference.mount, 'key', reference.key);
@@ -214,29 +153,6 @@ export function createKeys(options: KeysOptions): Keys {
       });
     },
   };
-}
-
-/** @throws KeyfleetError `invalid_request` */
-function checkedMinimum(given: number | undefined, latestVersion: number): number | undefined {
-  if (given === undefined) return undefined;
-  if (given < 0)
-    throw new KeyfleetError('invalid_request', 'min_enabled_version is negative: use 0 to enable all versions');
-  if (given > latestVersion) {
-    throw new KeyfleetError(
-      'invalid_request',
-      `min_enabled_version ${given} is above latest_version ${latestVersion}: rotate the key first`,
-    );
-  }
-  return given;
-}
-
-/** Holds at least one version there, or is on its way without having been refused. */
-function isPlaced({ distribution, placements }: DistributionState): boolean {
-  return placements.length > 0 || distribution.refusal === undefined;
-}
-
-function providerNames(distributions: readonly DistributionState[]): string[] {
-  return distributions.map(({ distribution }) => distribution.provider);
 }
 
 function toView({ reference, key, versions }: KeyState): KeyView {

@@ -1,0 +1,127 @@
+import { KeyfleetError } from '../errors.ts';
+import { keyExchangeKeyName, ownerOf } from '../reconcile/target.ts';
+import type { Stored } from '../state/key-records.ts';
+import type { ProviderRecord, ProviderReference } from '../state/providers.ts';
+import type { Decision } from './decision.ts';
+
+/*
+ * What requests about providers come to. Nothing is read or written here: a request and its dry run decide by the same
+ * rules.
+ */
+
+/** Fields of a provider that a write may hold; absent ones weren't given. */
+export interface ProviderFields {
+  provider?: string;
+  keyCollection?: string;
+  credentials?: Record<string, string>;
+}
+
+export interface ProviderCreation extends Decision {
+  record: ProviderRecord;
+}
+
+export interface ProviderUpdate extends Decision {
+  /** Undefined if there is nothing to write. */
+  record: Stored<ProviderRecord> | undefined;
+}
+
+export interface ProviderRules {
+  /** Makes no request. @throws KeyfleetError `invalid_request` for credentials that can't be used */
+  open: (record: ProviderRecord) => unknown;
+  now: () => Date;
+}
+
+const azureKeyVault = 'azurekeyvault';
+
+/** 3 to 24 letters, digits and single hyphens, from a letter to a letter or digit: Azure's rule for vaults. */
+const vaultNamePattern = /^(?=.{3,24}$)[A-Za-z](?:-?[A-Za-z0-9])*$/;
+
+/** @throws KeyfleetError `invalid_request` */
+export function decideProviderCreation(
+  reference: ProviderReference,
+  fields: ProviderFields,
+  { open, now }: ProviderRules,
+): ProviderCreation {
+  const createdTime = now();
+  const record: ProviderRecord = {
+    kind: checkedKind(fields.provider),
+    keyCollection: checkedVaultName(fields.keyCollection),
+    kekName: keyExchangeKeyName(ownerOf(reference.mount, reference.provider), createdTime),
+    createdTime,
+    credentials: fields.credentials ?? {},
+  };
+  open(record);
+  const { provider } = reference;
+  const description = `create provider "${provider}" for Key Vault "${record.keyCollection}"`;
+  return { record, changes: [{ path: `kms/${provider}`, action: 'create', description }] };
+}
+
+/** @throws KeyfleetError `invalid_request`, `conflict` */
+export function decideProviderUpdate(
+  reference: ProviderReference,
+  current: Stored<ProviderRecord>,
+  fields: ProviderFields,
+  { open }: Pick<ProviderRules, 'open'>,
+): ProviderUpdate {
+  if (fields.provider !== undefined && checkedKind(fields.provider) !== current.kind) {
+    throw immutable('provider', current.kind, reference);
+  }
+  if (fields.keyCollection !== undefined && fields.keyCollection !== current.keyCollection) {
+    throw immutable('key_collection', current.keyCollection, reference);
+  }
+  if (fields.credentials === undefined) return { record: undefined, changes: [] };
+  const record = { ...current, credentials: fields.credentials };
+  open(record);
+  const { provider } = reference;
+  const description = `replace the credentials of provider "${provider}"`;
+  return { record, changes: [{ path: `kms/${provider}`, action: 'update', description }] };
+}
+
+/**
+ * @param held names of the keys that the provider holds
+ * @throws KeyfleetError `conflict`
+ */
+export function decideProviderDeletion({ provider }: ProviderReference, held: readonly string[]): Decision {
+  if (held.length > 0) {
+    throw new KeyfleetError(
+      'conflict',
+      `provider "${provider}" has keys distributed to it (${held.slice(0, 10).join(', ')}): remove them first ` +
+        `(DELETE kms/${provider}/key/<name>)`,
+    );
+  }
+  return { changes: [{ path: `kms/${provider}`, action: 'delete', description: `delete provider "${provider}"` }] };
+}
+
+function checkedKind(kind: string | undefined): string {
+  if (kind === undefined || kind === '') {
+    throw new KeyfleetError('invalid_request', `provider is missing: give ${azureKeyVault}`);
+  }
+  if (kind !== azureKeyVault) {
+    throw new KeyfleetError(
+      'invalid_request',
+      `unsupported provider ${JSON.stringify(kind)}: Keyfleet knows ${azureKeyVault}`,
+    );
+  }
+  return kind;
+}
+
+function checkedVaultName(name: string | undefined): string {
+  if (name === undefined || name === '') {
+    throw new KeyfleetError('invalid_request', 'key_collection is missing: give the name of the Azure Key Vault');
+  }
+  if (!vaultNamePattern.test(name)) {
+    throw new KeyfleetError(
+      'invalid_request',
+      `key_collection ${JSON.stringify(name)} is not the name of an Azure Key Vault: 3 to 24 letters, digits and single ` +
+        'hyphens, starting with a letter and ending with a letter or digit (the name alone, not its URL)',
+    );
+  }
+  return name;
+}
+
+function immutable(field: string, value: string, { provider }: ProviderReference): KeyfleetError {
+  return new KeyfleetError(
+    'conflict',
+    `${field} of provider "${provider}" is ${value} and can't be changed: write another provider for another vault`,
+  );
+}
