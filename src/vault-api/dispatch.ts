@@ -1,5 +1,6 @@
 import { isKeyfleetError } from '../errors.ts';
 import type { BuiltinReply } from './builtin.ts';
+import { refuseDryRun } from './dry-run.ts';
 import type { ListReply, Reply, RouteOf, RouteRequest } from './engine.ts';
 import { hasContent } from './envelope.ts';
 import { invalidRequest, nothingThere, unsupportedOperation, unsupportedPath } from './errors.ts';
@@ -36,15 +37,17 @@ export function matchRoute<Context>(
 
 /**
  * Calls the handler of a matched route with converted fields.
- * @throws KeyfleetError 405 if it has none for the operation, 400 for bad fields, 404 if there is nothing to read
+ * @throws KeyfleetError 405 if it has none for the operation, 400 for bad fields or a dry run that it doesn't know, 404
+ * if there is nothing to read
  */
 export async function callRoute<Context>(
   { route, parameters }: MatchedRoute<Context>,
   operation: Operation,
-  raw: RawFields,
+  { fields: raw, dryRun }: { fields: RawFields; dryRun: boolean },
   context: Context,
 ): Promise<BuiltinReply> {
   if (route[operation] === undefined) throw unsupportedOperation();
+  if (dryRun && route.supportsDryRun !== true) refuseDryRun();
   const fields = convertFields(route.fields, raw);
   const reply = await callHandler(route, operation, { ...context, parameters: Object.fromEntries(parameters), fields });
   if (!hasContent(reply)) return reply;

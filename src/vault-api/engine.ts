@@ -16,6 +16,8 @@ export interface EngineContext {
   requestId: string;
   /** The client asked not to be kept waiting (`Prefer: respond-async`, RFC 7240). */
   preferAsync: boolean;
+  /** Only at routes that support it: the caller wants to know what would change, and nothing may change. */
+  dryRun: boolean;
 }
 
 export type RouteRequest<Path extends string, Schema extends FieldSchema, Context> = Context & {
@@ -58,6 +60,8 @@ export interface RouteOf<Path extends string, Schema extends FieldSchema, Contex
   synopsis: string;
   /** Taken from the JSON body of a write, else from the query. */
   fields: Schema;
+  /** Its handlers that change something mind `dryRun`; at all other routes a request with that wish is refused. */
+  supportsDryRun?: true;
   /** Undefined is a 404. */
   read?(request: RouteRequest<Path, Schema, Context>): Promise<Answer | undefined>;
   list?(request: RouteRequest<Path, Schema, Context>): Promise<ListReply>;

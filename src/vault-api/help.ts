@@ -10,6 +10,7 @@ export function renderHelp<Context>(route: AnyRoute<Context>): VaultResponse {
   const lines = [
     `Path:        ${route.path}`,
     `Operations:  ${operations.join(', ')}`,
+    ...(route.supportsDryRun === true ? ['Dry run:     add dry_run=true to see what would change'] : []),
     '',
     route.synopsis,
     ...(parameters.length === 0 ? [] : ['', '## PARAMETERS', '', ...parameters]),

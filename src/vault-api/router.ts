@@ -22,6 +22,7 @@ export interface AdmittedRequest {
   fields: RawFields;
   session: Session | undefined;
   preferAsync: boolean;
+  dryRun: boolean;
   /** The mounts as policies saw them. */
   readMounts: () => Promise<MountTable>;
 }
@@ -41,10 +42,10 @@ export function createRouter({ builtins, engines }: RouterOptions) {
     if (mount === undefined) throw unknownMount(routedPath(request));
     const engine = engineByType.get(mount.type);
     if (engine === undefined) throw new KeyfleetError('unavailable', `no engine of type "${mount.type}" is running`);
-    const { session, requestId, preferAsync } = request;
+    const { session, requestId, preferAsync, dryRun } = request;
     if (session === undefined) throw missingToken();
     const { accessor, displayName } = session.record;
-    const context: EngineContext = { mount, caller: { accessor, displayName }, requestId, preferAsync };
+    const context: EngineContext = { mount, caller: { accessor, displayName }, requestId, preferAsync, dryRun };
     return answer(request, mount, engine.routes, context);
   }
 
@@ -64,14 +65,14 @@ export function routedPath({ path, operation }: Pick<AdmittedRequest, 'path' | '
 }
 
 async function answer<Context>(
-  { operation, path, fields, requestId }: AdmittedRequest,
+  { operation, path, requestId, ...wishes }: AdmittedRequest,
   mount: { path: string; type: string },
   routes: readonly AnyRoute<Context>[],
   context: Context,
 ): Promise<VaultResponse> {
   const matched = matchRoute(routes, path.slice(mount.path.length), operation);
   if (operation === 'help') return renderHelp(matched.route);
-  return renderReply(await callRoute(matched, operation, fields, context), requestId, mount.type);
+  return renderReply(await callRoute(matched, operation, wishes, context), requestId, mount.type);
 }
 
 function refuseTrailingSlash(operation: RequestedOperation): void {

@@ -5,6 +5,7 @@ import { createAuthentication } from './authentication.ts';
 import { isAllowed } from './authorisation.ts';
 import { readBodyFields } from './body.ts';
 import { createBuiltins, type BuiltinsOptions } from './builtins.ts';
+import { takeDryRun } from './dry-run.ts';
 import { deniedByPolicy, nothingThere, renderError, unsupportedVerb } from './errors.ts';
 import { type Log, summariseError } from './log.ts';
 import { once } from './once.ts';
@@ -72,9 +73,9 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
     }
     refuseWrapping(headers);
     const writes = operation === 'write' || operation === 'patch';
-    const fields = writes ? readBodyFields(request, operation, maxBodyBytes) : parameters;
-    const preferAsync = prefersAsync(headers);
-    return router.route({ requestId, operation, path, trailingSlash, fields, session, preferAsync, readMounts });
+    const sent = writes ? readBodyFields(request, operation, maxBodyBytes) : parameters;
+    const wishes = { ...takeDryRun(operation, parameters, sent), preferAsync: prefersAsync(headers) };
+    return router.route({ requestId, operation, path, trailingSlash, ...wishes, session, readMounts });
   }
 
   function report(request: VaultRequest, requestId: string, status: number, error: unknown): void {

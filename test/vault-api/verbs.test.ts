@@ -173,7 +173,12 @@ describe('routing', () => {
     await harness.call('GET', '/v1/keymgmt/key/a');
     await harness.call('GET', '/v1/team/b/key/a', { headers: { prefer: 'return=minimal, Respond-Async; wait=5' } });
     expect(engine.contexts).toMatchObject([
-      { mount: { path: 'keymgmt/' }, preferAsync: false, caller: { accessor: 'root-accessor', displayName: 'root' } },
+      {
+        mount: { path: 'keymgmt/' },
+        preferAsync: false,
+        dryRun: false,
+        caller: { accessor: 'root-accessor', displayName: 'root' },
+      },
       { mount: { path: 'team/b/' }, preferAsync: true },
     ]);
     expect(JSON.stringify(engine.contexts)).not.toContain('hvs.');
