@@ -57,7 +57,7 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     if (state === undefined || distribution === undefined) {
       // Somebody may be about to write the distribution; only what the sweep had to wake is a leftover.
       if (intent?.attempts === 0 && intent.dueTime > now()) return 'waiting';
-      if (provider !== undefined) await providers.releaseKey(reference, reference.key);
+      if (provider !== undefined) await steps.release(reference);
       return 'settled';
     }
     if (provider === undefined) {

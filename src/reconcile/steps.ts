@@ -22,6 +22,8 @@ export interface StepRunner {
    * @throws AzureFailure
    */
   run(step: Step, context: StepContext): Promise<void>;
+  /** Gives up the provider's place for a key that is no longer distributed to it. */
+  release(reference: DistributionReference): Promise<void>;
 }
 
 export interface StepRunnerOptions {
@@ -45,6 +47,11 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const { enabled } = step;
     const providerName = reference.provider;
     const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
+
+    if (placements.length === 0) {
+      // The request that booked the place may have slept so long that it was taken for dead and its place given up.
+      await providers.holdKey(reference, reference.key);
+    }
 
     const mayBeThere = placements.length === 0 || distribution.attemptedVersion === step.version;
     if (mayBeThere) {
@@ -113,7 +120,15 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
       }
       if (key !== undefined) await vault.deleteKey(kmsName);
     }
-    if (await keys.removeDistribution(reference, distribution)) await providers.releaseKey(reference, reference.key);
+    await keys.removeDistribution(reference, distribution);
+    // A refusal may be the answer to the client's own repetition of a removal that was done.
+    if ((await keys.readDistribution(reference)) === undefined) await release(reference);
+  }
+
+  async function release(reference: DistributionReference): Promise<void> {
+    await providers.releaseKey(reference, reference.key);
+    // Somebody may have distributed the key anew meanwhile, and that place was theirs.
+    if ((await keys.readDistribution(reference)) !== undefined) await providers.holdKey(reference, reference.key);
   }
 
   function recordPlacement(reference: DistributionReference, version: number, placed: Placed): Promise<void> {
@@ -149,5 +164,6 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
           return remove(context);
       }
     },
+    release,
   };
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isAzureFailure } from '../../src/azure-failure.ts';
 import { isKeyfleetError } from '../../src/errors.ts';
-import { createWorld, nextMessage, openHouse, settle, type House, type World } from '../support/house.ts';
-import { isCrash, type Interruption } from '../support/interruptions.ts';
+import { createWorld, handleMessage, openHouse, settle, type House, type MemoryWorld as World } from '../support/house.ts';
+import { crashes, faults, isCrash, type Interruption } from '../support/interruptions.ts';
 import {
   checkAgreement,
   checkAlways,
@@ -51,7 +51,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 const interruptions = fc.array(
   fc.record({
     call: fc.nat({ max: 300 }),
-    how: fc.constantFrom<Interruption>('crash-before', 'crash-after', 'lost', 'unavailable', 'throttled'),
+    how: fc.constantFrom<Interruption>(...crashes, ...faults),
   }),
   { maxLength: 12 },
 );
@@ -78,23 +78,9 @@ async function perform(world: World, house: House, step: Operation): Promise<voi
     case 'remove':
       await house.distributions.delete(reference(step), waiting);
       return;
-    case 'message': {
-      const message = nextMessage(world, step.index);
-      if (message === undefined) return;
-      if (step.twice)
-        world.queue.push({
-          reference: message,
-          stamp: `again-${step.index}-${world.now().getTime()}`,
-          time: world.now(),
-        });
-      try {
-        return await house.reconcile(message);
-      } catch (error) {
-        // Peek-lock: what wasn't completed is delivered again.
-        world.queue.push({ reference: message, stamp: Math.random().toString(), time: world.now() });
-        throw error;
-      }
-    }
+    case 'message':
+      for (let times = step.twice ? 2 : 1; times > 0; times--) await handleMessage(world, house, step.index);
+      return;
     case 'sweep':
       return house.sweep();
     case 'restart':
@@ -119,13 +105,16 @@ async function run(
   const world = createWorld();
   const plan = new Map(cuts.map(({ call, how }) => [call, how]));
   let offset = 0;
-  const interrupt = (call: number, remote: boolean): Interruption | undefined => {
-    const how = plan.get(call + offset);
-    return how !== undefined && (remote || how.startsWith('crash')) ? how : undefined;
+  const interrupt = (call: number): Interruption | undefined => plan.get(call + offset);
+  const whileSlow = async () => {
+    world.pass(90);
+    const other = openHouse(world);
+    await other.sweep();
+    while (await handleMessage(world, other));
   };
   const calm = openHouse(world);
   await writeProviders(calm, vaultOfProvider);
-  let house = openHouse(world, interrupt);
+  let house = openHouse(world, interrupt, whileSlow);
   const latest = new Map<string, number>();
   for (const step of operations) {
     try {
@@ -134,13 +123,13 @@ async function run(
       if (!isCrash(error) && !isKeyfleetError(error) && !isAzureFailure(error)) throw error;
       if (isCrash(error)) {
         offset += house.interruptions.calls;
-        house = openHouse(world, interrupt);
+        house = openHouse(world, interrupt, whileSlow);
       }
     }
     if (step.kind === 'pass') world.pass(step.seconds);
     if (step.kind === 'restart') {
       offset += house.interruptions.calls;
-      house = openHouse(world, interrupt);
+      house = openHouse(world, interrupt, whileSlow);
     }
     await checkAlways(world, calm, latest, vaultOfProvider);
   }

@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AzureFailure } from '../../src/azure-failure.ts';
 import type { TargetVault } from '../../src/key-vault/target-vault.ts';
-import { createWorld, openHouse, settle, type House, type World } from '../support/house.ts';
+import { createWorld, openHouse, settle, type House, type MemoryWorld } from '../support/house.ts';
 import { mount, vaultOf, writeProviders } from '../support/invariants.ts';
 import type { MemoryVault } from '../support/memory-vault.ts';
 
@@ -12,7 +12,7 @@ const fields = { purpose: ['sign'], protection: 'hsm' };
 const waiting = { preferAsync: true };
 const foreignKey = createPublicKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
 
-let world: World;
+let world: MemoryWorld;
 let house: House;
 let vault: MemoryVault;
 

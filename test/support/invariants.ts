@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { expect } from 'vitest';
 import { nextStep } from '../../src/reconcile/plan.ts';
-import type { House, World } from './house.ts';
+import type { House, MemoryWorld } from './house.ts';
 
 /** The keys and providers of all histories, and the vault that each provider stands for. */
 export const mount = 'm';
@@ -25,7 +25,7 @@ export async function writeProviders(house: House, vaultOfProvider: VaultOf = va
 
 /** What must hold at every moment, whatever was cut short. */
 export async function checkAlways(
-  world: World,
+  world: MemoryWorld,
   house: House,
   latest: Map<string, number>,
   vaultOfProvider: VaultOf = vaultOf,
@@ -61,7 +61,7 @@ export async function checkAlways(
 }
 
 /** With the faults gone and time to recover, every vault agrees with what is stored. */
-export async function checkAgreement(world: World, house: House, vaultOfProvider: VaultOf = vaultOf): Promise<void> {
+export async function checkAgreement(world: MemoryWorld, house: House, vaultOfProvider: VaultOf = vaultOf): Promise<void> {
   const live = new Set<string>();
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });

@@ -21,7 +21,7 @@ export interface MemoryVault extends TargetVault {
   /** Live keys by name, versions in the order in which they were made. */
   readonly held: ReadonlyMap<string, readonly HeldVersion[]>;
   /** What somebody else does there. */
-  putForeign(keyName: string, publicKey: KeyObject): void;
+  putForeign(keyName: string, publicKey: KeyObject, tags?: Readonly<Record<string, string>>): void;
 }
 
 /** @param exchangeKey private key that every key exchange key made here gets: making one takes long */
@@ -86,8 +86,8 @@ export function createMemoryVault(name: string, exchangeKey: KeyObject): MemoryV
       return held.delete(keyName);
     },
     listVersions: async (keyName) => held.get(keyName) ?? [],
-    putForeign(keyName, publicKey) {
-      add(keyName, { type: 'RSA', operations: ['sign'], enabled: true, tags: {}, publicKey });
+    putForeign(keyName, publicKey, tags = {}) {
+      add(keyName, { type: 'RSA', operations: ['sign'], enabled: true, tags, publicKey });
     },
   };
 }

@@ -1,0 +1,127 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { DistributionReference } from '../../src/messaging/index.ts';
+import type { Table } from '../../src/state/table.ts';
+import { fixtures } from './fixtures.ts';
+import { strikeInProcess } from './interruptions.ts';
+import { createMemoryTable } from './memory-table.ts';
+import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
+import { watched, type HeldKey, type Witness, type World } from './world.ts';
+
+/** A message that nobody has seen to. */
+export interface QueuedMessage {
+  reference: DistributionReference;
+  stamp: string;
+  time: Date;
+}
+
+/** A world in memory, whose things can be touched. */
+export interface MemoryWorld extends World {
+  vault: (name: string) => MemoryVault;
+  vaults: ReadonlyMap<string, MemoryVault>;
+  queue: QueuedMessage[];
+}
+
+const lockMilliseconds = 60_000;
+const duplicatesMilliseconds = 600_000;
+
+export function createWorld(): MemoryWorld {
+  const tables = new Map<string, Table>();
+  const vaults = new Map<string, MemoryVault>();
+  const stamps = new Map<string, number>();
+  const locks = new Map<string, { until: number }>();
+  const witnesses = new Set<Witness>();
+  let time = Date.parse('2026-01-01T00:00:00Z');
+  const queue: QueuedMessage[] = [];
+
+  function vaultOf(name: string): MemoryVault {
+    const vault = vaults.get(name) ?? createMemoryVault(name, fixtures().exchangeKey);
+    vaults.set(name, vault);
+    return vault;
+  }
+
+  function isFresh(stamp: string): boolean {
+    const taken = stamps.get(stamp);
+    if (taken !== undefined && taken > time - duplicatesMilliseconds) return false;
+    stamps.set(stamp, time);
+    return true;
+  }
+
+  const contents = (name: string) =>
+    new Map([...vaultOf(name).held].map(([keyName, versions]) => [keyName, versions.map(toHeldKey)]));
+
+  return {
+    vaults,
+    vault: vaultOf,
+    queue,
+    now: () => new Date(time),
+    pass: (seconds) => void (time += seconds * 1000),
+    openTable(name) {
+      const table = tables.get(name) ?? createMemoryTable();
+      tables.set(name, table);
+      return table;
+    },
+    openVault: (name) => watched(vaultOf(name), witnesses, () => contents(name)),
+    messaging: {
+      async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
+        if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
+      },
+    },
+    async receive(index = 0) {
+      const visible = queue.filter(
+        ({ reference, time: due }) => due.getTime() <= time && (locks.get(sessionOf(reference))?.until ?? 0) <= time,
+      );
+      const message = visible[index % Math.max(1, visible.length)];
+      if (message === undefined) return undefined;
+      const { reference } = message;
+      const lock = { until: time + lockMilliseconds };
+      locks.set(sessionOf(reference), lock);
+      const holds = () => locks.get(sessionOf(reference)) === lock && lock.until > time;
+      return {
+        reference,
+        async complete() {
+          if (!holds()) return;
+          locks.delete(sessionOf(reference));
+          const position = queue.indexOf(message);
+          if (position >= 0) queue.splice(position, 1);
+        },
+        async abandon() {
+          if (holds()) locks.delete(sessionOf(reference));
+        },
+        async drop() {
+          // The lock ends by itself.
+        },
+      };
+    },
+    queued: () => queue.length,
+    strike: strikeInProcess,
+    vaultNames: () => [...vaults.keys()],
+    contents,
+    async putForeign(name, keyName, { tags, publicKey }) {
+      const key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' });
+      vaultOf(name).putForeign(keyName, key, tags);
+    },
+    watch: (witness) => void witnesses.add(witness),
+  };
+}
+
+const sessionOf = ({ mount, key, provider }: DistributionReference) => `${mount}|${key}|${provider}`;
+
+const encoded = new WeakMap<KeyObject, string>();
+
+function toHeldKey(held: {
+  version: string;
+  enabled: boolean;
+  type: string;
+  operations: readonly string[];
+  tags: Readonly<Record<string, string>>;
+  publicKey: KeyObject;
+}): HeldKey {
+  const { version, enabled, type, operations, tags } = held;
+  const publicKey = encoded.get(held.publicKey) ?? encode(held.publicKey);
+  encoded.set(held.publicKey, publicKey);
+  return { version, enabled, type, operations, tags, publicKey };
+}
+
+export function encode(publicKey: KeyObject): string {
+  return publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+}

@@ -1,0 +1,107 @@
+import type { TargetVault } from '../../src/key-vault/target-vault.ts';
+import type { DistributionReference, Messaging } from '../../src/messaging/index.ts';
+import type { Table } from '../../src/state/table.ts';
+import type { Strike } from './interruptions.ts';
+
+/** A message in hand; its session is locked. */
+export interface Delivery {
+  reference: DistributionReference;
+  complete(): Promise<void>;
+  /** Gives it back. */
+  abandon(): Promise<void>;
+  /** What remains when the process that has it dies. */
+  drop(): Promise<void>;
+}
+
+/** A version of a key as it lies in a vault, past every permission. */
+export interface HeldKey {
+  /** Key Vault's own id. */
+  version: string;
+  enabled: boolean;
+  type: string;
+  operations: readonly string[];
+  tags: Readonly<Record<string, string>>;
+  /** SubjectPublicKeyInfo, base64. */
+  publicKey: string;
+}
+
+/** Live keys by name, versions in the order in which they were made. */
+export type VaultContents = ReadonlyMap<string, readonly HeldKey[]>;
+
+/** A change that the service sends to a vault. */
+export interface VaultChange {
+  vault: string;
+  action: 'create' | 'import' | 'enable' | 'disable' | 'delete';
+  keyName: string;
+  /** Key Vault's id of the version that is enabled or disabled. */
+  version?: string;
+  /** What a new version is made with. */
+  enabled?: boolean;
+  tags?: Readonly<Record<string, string>>;
+}
+
+/** Sees every change of a vault just before it takes effect, and after it did. */
+export interface Witness {
+  before(change: VaultChange, contents: VaultContents): Promise<void>;
+  after(change: VaultChange, contents: VaultContents): Promise<void>;
+}
+
+/** What outlives a process: tables, vaults, queue, and the clock on the wall. */
+export interface World {
+  now: () => Date;
+  pass(seconds: number): void;
+  openTable: (name: string) => Table;
+  /** A vault as the service reaches it. */
+  openVault: (name: string) => TargetVault;
+  /** Sends wake-ups as the service does. */
+  messaging: Messaging;
+  /** Takes a message that may be seen now; `index` says which of them. */
+  receive(index?: number): Promise<Delivery | undefined>;
+  /** Messages in the queue, scheduled ones and those in hand included. */
+  queued(): number;
+  /** How calls suffer here. */
+  strike: Strike;
+  vaultNames(): readonly string[];
+  contents(vault: string): VaultContents;
+  /** Somebody else makes a version of a key. */
+  putForeign(vault: string, keyName: string, foreign: Pick<HeldKey, 'tags' | 'publicKey'>): Promise<void>;
+  /** From now on `witness` sees every change that a process opened afterwards makes. */
+  watch(witness: Witness): void;
+}
+
+type Described = Omit<VaultChange, 'vault'>;
+
+/** The methods that change a vault, and what each does with its arguments. */
+const changes: {
+  [Method in keyof TargetVault]?: TargetVault[Method] extends (...args: infer Args) => unknown
+    ? (...args: Args) => Described
+    : never;
+} = {
+  createKeyExchangeKey: (keyName, tags) => ({ action: 'create', keyName, tags, enabled: true }),
+  importWrapped: (keyName, _blob, { tags, enabled }) => ({ action: 'import', keyName, tags, enabled }),
+  importPlain: (keyName, _privateKey, { tags, enabled }) => ({ action: 'import', keyName, tags, enabled }),
+  setEnabled: (keyName, version, enabled) => ({ action: enabled ? 'enable' : 'disable', keyName, version }),
+  deleteKey: (keyName) => ({ action: 'delete', keyName }),
+};
+
+/** The same vault; the witnesses see what changes it. */
+export function watched(
+  vault: TargetVault,
+  witnesses: ReadonlySet<Witness>,
+  contents: () => VaultContents,
+): TargetVault {
+  return new Proxy(vault, {
+    get(target, property: keyof TargetVault) {
+      const method: unknown = Reflect.get(target, property);
+      const describe = changes[property] as ((...args: unknown[]) => Described) | undefined;
+      if (describe === undefined || typeof method !== 'function') return method;
+      return async (...args: unknown[]): Promise<unknown> => {
+        const change = { vault: target.name, ...describe(...args) };
+        for (const witness of witnesses) await witness.before(change, contents());
+        const result: unknown = await Reflect.apply(method, target, args);
+        for (const witness of witnesses) await witness.after(change, contents());
+        return result;
+      };
+    },
+  });
+}
