@@ -105,10 +105,21 @@ export function createKeys(options: KeysOptions): Keys {
         const createdTime = now();
         const { affected } = decideRotation(state, createdTime);
         const stamps = await announceAll(announcer, reference, affected);
-        if (!(await keys.addVersion(state, { createdTime, ...material }))) return undefined;
+        const version = state.key.latestVersion + 1;
+        const added = await keys.addVersion(state, { createdTime, ...material });
+        if (!added && !(await holds(reference, version, material))) return undefined;
         return wakeAll(announcer, stamps, () => settlement.settle(reference, providerNames(affected), waiting));
       }),
     );
+  }
+
+  /**
+   * The client of Table Storage repeats a write whose reply it lost, and then hears a refusal: whoever took that for
+   * somebody else's write would rotate a second time.
+   */
+  async function holds(reference: KeyReference, version: number, { publicKey }: KeyPair): Promise<boolean> {
+    const state = await keys.read(reference);
+    return state?.versions.some((held) => held.version === version && held.publicKey.equals(publicKey)) ?? false;
   }
 
   async function readOrFail(reference: KeyReference): Promise<KeyState> {

@@ -42,6 +42,11 @@ export interface StruckCall<T> {
   room: Room;
   /** Whether it would change something. */
   changes: boolean;
+  /**
+   * Whether it makes a new version. Done twice it would make two: nobody could help that, and nobody does it, as our
+   * client doesn't repeat changes and TLS lets nobody else.
+   */
+  makes: boolean;
   perform: () => Promise<T>;
 }
 
@@ -113,13 +118,14 @@ export function createInterruptions({ interrupt, strike, whileSlow }: Interrupti
           const value: unknown = Reflect.get(object, property, receiver);
           if (typeof value !== 'function') return value;
           const changes = !/^(get|list|query)/.test(String(property));
+          const makes = /^(create|import)/.test(String(property));
           return async (...args: unknown[]): Promise<unknown> => {
             if (dead) throw new Crash();
             const perform = async (): Promise<unknown> => Reflect.apply(value, object, args) as unknown;
             const how = interrupt(calls++, room);
             if (how === undefined) return perform();
             taken++;
-            return suffer(how, { room, changes, perform });
+            return suffer(how, { room, changes, makes, perform });
           };
         },
       }),
@@ -127,7 +133,7 @@ export function createInterruptions({ interrupt, strike, whileSlow }: Interrupti
 }
 
 /** Faults as the rooms report them, without a protocol in between. */
-export const strikeInProcess: Strike = async (fault, { room, changes, perform }) => {
+export const strikeInProcess: Strike = async (fault, { room, changes, makes, perform }) => {
   switch (fault) {
     case 'unavailable':
     case 'throttled':
@@ -142,6 +148,7 @@ export const strikeInProcess: Strike = async (fault, { room, changes, perform })
         : refusal('unavailable', room);
     case 'twice': {
       const first = await perform();
+      if (makes) return first;
       // The second of two deletes finds nothing, and yet the caller's delete was done.
       return room === 'vault' ? await perform().catch(() => first) : perform();
     }

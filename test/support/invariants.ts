@@ -61,7 +61,11 @@ export async function checkAlways(
 }
 
 /** With the faults gone and time to recover, every vault agrees with what is stored. */
-export async function checkAgreement(world: MemoryWorld, house: House, vaultOfProvider: VaultOf = vaultOf): Promise<void> {
+export async function checkAgreement(
+  world: MemoryWorld,
+  house: House,
+  vaultOfProvider: VaultOf = vaultOf,
+): Promise<void> {
   const live = new Set<string>();
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });
