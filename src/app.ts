@@ -8,7 +8,7 @@ import { createAgreement } from './keymgmt/agreement.ts';
 import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
-import { createMessaging, decodeWakeUp } from './messaging/index.ts';
+import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createStepRunner } from './reconcile/steps.ts';
@@ -80,6 +80,7 @@ export function createApp(environment: Record<string, string | undefined>, log: 
       signIn: createSignIn({ ...settings, clouds, now }),
       requestsPerSecond: settings.requestsPerSecond,
       engines: [createKeyManagementEngine(keyManagement), createKeyValueEngine(keyValue)],
+      deadLetters: createDeadLetters({ fullyQualifiedNamespace: settings.serviceBusNamespace, credential }),
       existenceChecks: createExistenceChecks(keyManagement, keyValue),
       version: vaultVersion,
       clusterName: 'keyfleet',

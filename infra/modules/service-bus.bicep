@@ -39,7 +39,7 @@ resource distribution 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = {
     requiresDuplicateDetection: true
     duplicateDetectionHistoryTimeWindow: 'PT10M'
     lockDuration: 'PT1M'
-    maxDeliveryCount: 10
+    maxDeliveryCount: 5
     defaultMessageTimeToLive: 'P7D'
     deadLetteringOnMessageExpiration: true
     enableBatchedOperations: true

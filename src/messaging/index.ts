@@ -3,6 +3,7 @@ import { ServiceBusClient, type ServiceBusSender } from '@azure/service-bus';
 import { KeyfleetError } from '../errors.ts';
 import { distributionQueue, encodeWakeUp, messageIdOf, sessionIdOf, type DistributionReference } from './wake-up.ts';
 
+export { createDeadLetters } from './dead-letters.ts';
 export { decodeWakeUp, distributionQueue, type DistributionReference } from './wake-up.ts';
 
 /** Sends wake-ups to the reconciler. */

@@ -5,8 +5,9 @@
  * - `optional-token`: nothing, but a token that is sent must be good
  * - `any-token`: a good token; the endpoint itself decides what that token may see
  * - `policy`: a token whose policies allow the operation at the path
+ * - `sudo`: the same, and the rule that allows it grants `sudo` as well: what Vault calls root-protected
  */
-export type Access = 'open' | 'login' | 'optional-token' | 'any-token' | 'policy';
+export type Access = 'open' | 'login' | 'optional-token' | 'any-token' | 'policy' | 'sudo';
 
 /** Every path that isn't under policy. A name that ends in a slash stands for all below it. */
 const exceptions: Readonly<Record<string, Access>> = {
@@ -16,6 +17,9 @@ const exceptions: Readonly<Record<string, Access>> = {
   'sys/seal-status': 'open',
   'sys/internal/ui/mounts': 'optional-token',
   'sys/internal/ui/mounts/': 'any-token',
+  'sys/dead-letters': 'sudo',
+  'sys/dead-letters/': 'sudo',
+  'sys/remount': 'sudo',
   'auth/azure/login': 'login',
   'auth/jwt/login': 'login',
 };

@@ -7,6 +7,8 @@ import { routedPath } from './router.ts';
 
 export interface PolicyQuestion {
   session: Session;
+  /** The path is root-protected: the rule that allows the operation must grant `sudo` too. */
+  needsSudo: boolean;
   operation: RequestedOperation;
   /** Canonical, without `v1/` and trailing slash. */
   path: string;
@@ -18,11 +20,13 @@ export interface PolicyQuestion {
  * whether what is written exists already: then making something new is a `create`.
  */
 export async function isAllowed(
-  { session: { acl, record }, operation, path, readMounts }: PolicyQuestion,
+  { session: { acl, record }, needsSudo, operation, path, readMounts }: PolicyQuestion,
   existenceChecks: readonly ExistenceCheck[],
 ): Promise<boolean> {
   // Help is for everybody, as in Vault; but in a tenant everybody can have a token that is good for nothing.
   if (operation === 'help') return record.policies.length > 0;
+  if (needsSudo && !acl.isSudo(operation === 'write' ? 'update' : operation, routedPath({ path, operation })))
+    return false;
   if (operation !== 'write') return acl.allows(operation, routedPath({ path, operation }));
   const mayCreate = acl.allows('create', path);
   const mayUpdate = acl.allows('update', path);

@@ -1,3 +1,4 @@
+import type { DeadLetters } from '../dead-letters.ts';
 import type { LoginRoleStore } from '../state/login-roles.ts';
 import type { MountStore } from '../state/mounts.ts';
 import type { PolicyStore } from '../state/policies.ts';
@@ -15,6 +16,7 @@ export interface BuiltinsOptions {
   policies: PolicyStore;
   loginRoles: LoginRoleStore;
   engines: readonly Engine[];
+  deadLetters: DeadLetters;
   signIn: CallerSignIn;
   /** As `sys/seal-status` reports it. Clients read it as strict semver and switch features by it: `2.0.0+ent`. */
   version: string;

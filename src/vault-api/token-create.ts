@@ -43,7 +43,7 @@ const maximumPolicies = 100;
  */
 export function makeToken(fields: TokenCreateValues, { record: maker, acl }: Maker, accessor: string, at: Date): Token {
   refuseUnsupported(fields);
-  const isSudo = acl.isSudo(createPath);
+  const isSudo = acl.isSudo('update', createPath);
   if (fields.no_parent === true && !isSudo) {
     throw invalidRequest('root or sudo privileges required to create orphan token');
   }

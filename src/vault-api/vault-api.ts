@@ -67,8 +67,9 @@ export function createVaultApi(options: VaultApiOptions): VaultApi {
     const session = access === 'login' ? undefined : await authentication.authenticate(headers, access, readMounts);
     const waitSeconds = session && rateLimit ? rateLimit.take(session.record.accessor) : 0;
     if (waitSeconds > 0) return renderRateLimited(path, waitSeconds);
-    if (access === 'policy') {
-      const allowed = session && (await isAllowed({ session, operation, path, readMounts }, existenceChecks));
+    if (access === 'policy' || access === 'sudo') {
+      const question = { needsSudo: access === 'sudo', operation, path, readMounts };
+      const allowed = session && (await isAllowed({ ...question, session }, existenceChecks));
       if (allowed !== true) throw deniedByPolicy();
     }
     refuseWrapping(headers);

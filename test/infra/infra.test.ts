@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { queues } from '../../src/local/platform/queues.ts';
 import { distributionQueue } from '../../src/messaging/wake-up.ts';
 import { blockAfter, propertiesOf, readBicepFiles, readJson, readText, resourcesOf } from './bicep-text.ts';
 
@@ -118,13 +119,45 @@ describe('Bicep', () => {
       requiresDuplicateDetection: 'true',
       duplicateDetectionHistoryTimeWindow: 'PT10M',
       lockDuration: 'PT1M',
-      maxDeliveryCount: '10',
+      maxDeliveryCount: '5',
       defaultMessageTimeToLive: 'P7D',
       deadLetteringOnMessageExpiration: 'true',
       enableBatchedOperations: 'true',
       enablePartitioning: 'false',
       maxSizeInMegabytes: '1024',
     });
+  });
+
+  it('makes the queue as it is on one machine', () => {
+    const [queue, ...others] = queues;
+    expect(others).toEqual([]);
+    const inAzure = propertiesOf(blockAfter(resource('distribution'), 'properties:'));
+    const { name, ...properties } = queue ?? { name: '' };
+    expect(propertiesOf(resource('distribution'))['name']).toBe(name);
+    const seconds = (duration = '') => {
+      const match = /^P(?:(\d+)D)?(?:T(?:(\d+)M)?)?$/.exec(duration);
+      expect(match, duration).not.toBeNull();
+      return Number(match?.[1] ?? 0) * 86_400 + Number(match?.[2] ?? 0) * 60;
+    };
+    expect(properties).toEqual({
+      requiresSession: inAzure['requiresSession'] === 'true',
+      requiresDuplicateDetection: inAzure['requiresDuplicateDetection'] === 'true',
+      duplicateDetectionHistoryTimeWindowSeconds: seconds(inAzure['duplicateDetectionHistoryTimeWindow']),
+      lockDurationSeconds: seconds(inAzure['lockDuration']),
+      maxDeliveryCount: Number(inAzure['maxDeliveryCount']),
+      defaultMessageTimeToLiveSeconds: seconds(inAzure['defaultMessageTimeToLive']),
+      deadLetteringOnMessageExpiration: inAzure['deadLetteringOnMessageExpiration'] === 'true',
+    });
+    // Whatever else is said in Azure has no counterpart here: it is about throughput and size alone.
+    const here = [
+      'requiresSession',
+      'requiresDuplicateDetection',
+      'duplicateDetectionHistoryTimeWindow',
+      'lockDuration',
+    ];
+    const alsoHere = ['maxDeliveryCount', 'defaultMessageTimeToLive', 'deadLetteringOnMessageExpiration'];
+    const withoutCounterpart = Object.keys(inAzure).filter((property) => ![...here, ...alsoHere].includes(property));
+    expect(withoutCounterpart).toEqual(['enableBatchedOperations', 'enablePartitioning', 'maxSizeInMegabytes']);
   });
 
   it('makes a root key that can only wrap and unwrap, in a vault that cannot be purged', () => {

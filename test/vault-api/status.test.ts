@@ -7,6 +7,7 @@ import {
   createMemoryPolicyStore,
   createMemoryTokenStore,
 } from './support/memory-stores.ts';
+import { createMemoryDeadLetters } from '../support/memory-dead-letters.ts';
 
 let harness: Harness;
 
@@ -120,6 +121,7 @@ test('a community version is not called enterprise, and callers that cannot sign
     policies: createMemoryPolicyStore(),
     loginRoles: createMemoryLoginRoleStore(),
     engines: [],
+    deadLetters: createMemoryDeadLetters(),
     signIn: { reason: 'nobody can sign in' },
     version: '2.0.0',
     clusterName: 'c',

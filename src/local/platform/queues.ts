@@ -11,7 +11,7 @@ export const queues: readonly QueueOptions[] = [
     requiresDuplicateDetection: true,
     duplicateDetectionHistoryTimeWindowSeconds: 600,
     lockDurationSeconds: 60,
-    maxDeliveryCount: 10,
+    maxDeliveryCount: 5,
     defaultMessageTimeToLiveSeconds: 7 * daySeconds,
     deadLetteringOnMessageExpiration: true,
   },

@@ -7,8 +7,11 @@ export type AclOperation = 'create' | 'read' | 'update' | 'patch' | 'delete' | '
 export interface Acl {
   /** @param path canonical, without `v1/`; that of a list ends in a slash */
   allows(operation: AclOperation, path: string): boolean;
-  /** @returns whether the rule for the path grants `sudo`, which what Vault calls root-protected needs in addition */
-  isSudo(path: string): boolean;
+  /**
+   * @returns whether the rule that decides on the operation grants `sudo`, which what Vault calls root-protected needs in
+   * addition
+   */
+  isSudo(operation: AclOperation, path: string): boolean;
   /** In the words of `sys/capabilities-self`, in order: `root` or `deny` alone, or what is granted. */
   capabilitiesAt(path: string): string[];
   /** @returns whether anything at all is allowed at or below a mount, whose path ends in a slash */
@@ -66,7 +69,7 @@ export function compileAcl(rules: readonly Rule[]): Acl {
 
   return {
     allows: (operation, path) => grantedAt(path, operation === 'list').has(operation),
-    isSudo: (path) => grantedAt(path, false).has('sudo'),
+    isSudo: (operation, path) => grantedAt(path, operation === 'list').has('sudo'),
     capabilitiesAt(path) {
       const granted = [...grantedAt(path, true)].toSorted();
       return granted.length === 0 ? ['deny'] : granted;

@@ -1,9 +1,11 @@
+import type { DeadLetters } from '../../dead-letters.ts';
 import type { MountStore } from '../../state/mounts.ts';
 import type { PolicyStore } from '../../state/policies.ts';
 import type { BuiltinMount } from '../builtin.ts';
 import type { Engine } from '../engine.ts';
 import { createAuthMountRoutes } from './auth-mounts.ts';
 import { createCapabilitiesRoute } from './capabilities.ts';
+import { createDeadLetterRoutes } from './dead-letters.ts';
 import { systemMount } from './mount-view.ts';
 import { createMountRoutes } from './mounts.ts';
 import { createPolicyRoutes } from './policies.ts';
@@ -15,6 +17,7 @@ export interface SystemBackendOptions {
   mounts: MountStore;
   policies: PolicyStore;
   engines: readonly Engine[];
+  deadLetters: DeadLetters;
   version: string;
   clusterId: string;
   newUuid: () => string;
@@ -25,6 +28,7 @@ export function createSystemBackend({
   mounts,
   policies,
   engines,
+  deadLetters,
   version,
   clusterId,
   newUuid,
@@ -42,6 +46,7 @@ export function createSystemBackend({
       ...createPolicyRoutes({ policies }),
       ...createAuthMountRoutes({ version, clusterId }),
       createCapabilitiesRoute(),
+      ...createDeadLetterRoutes({ deadLetters, mounts }),
     ],
   };
 }

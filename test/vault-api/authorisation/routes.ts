@@ -5,6 +5,7 @@ import type { Engine } from '../../../src/vault-api/engine.ts';
 import { createKeyManagementEngine } from '../../../src/vault-api/engines/keymgmt.ts';
 import { createKeyValueEngine } from '../../../src/vault-api/engines/kv.ts';
 import { createStatusEndpoints } from '../../../src/vault-api/system/status.ts';
+import { createMemoryDeadLetters } from '../../support/memory-dead-letters.ts';
 import { start } from '../support/harness.ts';
 import {
   createMemoryLoginRoleStore,
@@ -52,6 +53,7 @@ export function allEndpoints(): Endpoint[] {
     policies: createMemoryPolicyStore(),
     loginRoles: createMemoryLoginRoleStore(),
     engines: [],
+    deadLetters: createMemoryDeadLetters(),
     newUuid: () => '',
   });
   const open = [...createStatusEndpoints({ ...shared, clusterName: 'c' }).keys()];

@@ -118,13 +118,17 @@ describe('what is reached', () => {
 
 test('root may do everything and says so', () => {
   expect(operations.every((operation) => rootAcl.allows(operation, 'x'))).toBe(true);
-  expect([rootAcl.capabilitiesAt('x'), rootAcl.isSudo('x'), rootAcl.reaches('x/')]).toEqual([['root'], true, true]);
+  expect([rootAcl.capabilitiesAt('x'), rootAcl.isSudo('read', 'x'), rootAcl.reaches('x/')]).toEqual([
+    ['root'],
+    true,
+    true,
+  ]);
 });
 
 test('nothing is allowed to nobody', () => {
   const none = compileAcl([]);
   expect(operations.some((operation) => none.allows(operation, 'a'))).toBe(false);
-  expect([none.capabilitiesAt('a'), none.isSudo('a'), none.reaches('a/')]).toEqual([['deny'], false, false]);
+  expect([none.capabilitiesAt('a'), none.isSudo('read', 'a'), none.reaches('a/')]).toEqual([['deny'], false, false]);
 });
 
 // Few names, so that rules meet; empty segments and odd characters too.
@@ -157,7 +161,9 @@ test('agrees with the plain reading of the rules', () => {
     fc.property(rules, path, fc.constantFrom(...operations), (someRules, somePath, operation) => {
       const acl = compileAcl(someRules);
       expect(acl.allows(operation, somePath)).toBe(referenceAllows(someRules, operation, somePath));
-      expect(acl.isSudo(somePath)).toBe(referenceGranted(someRules, somePath, false).has('sudo'));
+      expect(acl.isSudo(operation, somePath)).toBe(
+        referenceGranted(someRules, somePath, operation === 'list').has('sudo'),
+      );
     }),
     { numRuns },
   );

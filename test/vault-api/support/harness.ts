@@ -3,6 +3,7 @@ import type { Token } from '../../../src/state/tokens.ts';
 import type { LogEntry } from '../../../src/vault-api/log.ts';
 import type { VaultRequest, VaultResponse } from '../../../src/vault-api/protocol.ts';
 import { createVaultApi, type VaultApi, type VaultApiOptions } from '../../../src/vault-api/vault-api.ts';
+import { createMemoryDeadLetters } from '../../support/memory-dead-letters.ts';
 import {
   createMemoryLoginRoleStore,
   createMemoryMountStore,
@@ -38,7 +39,7 @@ export interface Harness {
 }
 
 export type HarnessOptions = Partial<
-  Pick<VaultApiOptions, 'engines' | 'mounts' | 'signIn' | 'existenceChecks' | 'requestsPerSecond'>
+  Pick<VaultApiOptions, 'engines' | 'mounts' | 'deadLetters' | 'signIn' | 'existenceChecks' | 'requestsPerSecond'>
 >;
 
 export async function createHarness({
@@ -55,6 +56,7 @@ export async function createHarness({
     loginRoles: createMemoryLoginRoleStore(),
     signIn: { verify: async () => ({ ok: false, reason: 'malformed token' }) },
     engines: [],
+    deadLetters: createMemoryDeadLetters(),
     ...options,
     version: '2.0.0+ent',
     clusterName: 'keyfleet-test',
