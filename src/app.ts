@@ -63,7 +63,7 @@ export function createApp(environment: Record<string, string | undefined>, log: 
     state,
     messaging,
     targets,
-    generateKeyPair: createKeyPairGenerator(settings.threadPoolSize),
+    generateKeyPair: createKeyPairGenerator(settings).generate,
     waitSeconds: settings.waitSeconds,
     now,
   });

@@ -49,8 +49,8 @@ function generatorOf(mode: Mode): (() => Promise<unknown>) | undefined {
     case 'idle':
       return undefined;
     case 'generator': {
-      const generate = createKeyPairGenerator(Number(process.env.UV_THREADPOOL_SIZE));
-      return () => generate('rsa-4096');
+      const { generate } = createKeyPairGenerator({ threadPoolSize: Number(process.env.UV_THREADPOOL_SIZE) });
+      return () => generate('rsa-4096', { owner: 'bench' });
     }
     case 'unbounded': {
       const generate = promisify(generateKeyPair);

@@ -13,8 +13,10 @@ import {
   providerNames,
   type KeyFields,
 } from './key-decisions.ts';
-import type { GenerateKeyPair, KeyPair } from './key-generation.ts';
+import { withinGenerationLimit } from './generation-limit.ts';
+import type { GenerateKeyPair } from './key-generation.ts';
 import type { KeyType } from './key-types.ts';
+import type { KeyPair } from './rsa-key-pair.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
 import type { Outcome, Settlement } from './settlement.ts';
 import type { CheckVaults } from './vault-checks.ts';
@@ -70,7 +72,7 @@ export function createKeys(options: KeysOptions): Keys {
 
   async function create(reference: KeyReference, fields: KeyFields): Promise<Outcome | undefined> {
     const { type, key } = decideCreation(reference, fields);
-    return withNewMaterial(type, async (material) => {
+    return withNewMaterial(type, reference, async (material) => {
       const createdTime = now();
       const stamp = await announcer.announce({ kind: 'key', ...reference });
       if (!(await keys.create(reference, { ...key, createdTime }, { createdTime, ...material }))) {
@@ -99,7 +101,7 @@ export function createKeys(options: KeysOptions): Keys {
   async function rotate(reference: KeyReference, waiting: Waiting): Promise<Outcome> {
     const first = await readOrFail(reference);
     await checkVaults(first);
-    return withNewMaterial(first.key.type as KeyType, (material) =>
+    return withNewMaterial(first.key.type as KeyType, reference, (material) =>
       repeatUntilWritten(async () => {
         const state = await readOrFail(reference);
         const createdTime = now();
@@ -126,8 +128,12 @@ export function createKeys(options: KeysOptions): Keys {
     return existingKey(await keys.read(reference), reference);
   }
 
-  async function withNewMaterial<T>(type: KeyType, use: (material: KeyPair) => Promise<T>): Promise<T> {
-    const material = await generateKeyPair(type);
+  async function withNewMaterial<T>(
+    type: KeyType,
+    { mount: owner }: KeyReference,
+    use: (material: KeyPair) => Promise<T>,
+  ): Promise<T> {
+    const material = await withinGenerationLimit((signal) => generateKeyPair(type, { owner, signal }));
     try {
       return await use(material);
     } finally {

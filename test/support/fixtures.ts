@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { KeyPair } from '../../src/keymgmt/key-generation.ts';
+import type { KeyPair } from '../../src/keymgmt/rsa-key-pair.ts';
 
 interface Fixtures {
   pairs: readonly KeyPair[];
