@@ -10,6 +10,7 @@ import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
 import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
+import { createLeases } from './reconcile/leases.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createStepRunner } from './reconcile/steps.ts';
 import { createSweep } from './reconcile/sweep.ts';
@@ -57,7 +58,8 @@ export function createApp(environment: Record<string, string | undefined>, log: 
   });
 
   const importer = createVersionImporter({ ...state, targets, now });
-  const steps = createStepRunner({ ...state, targets, importer, now });
+  const leases = createLeases({ keys: state.keys, now });
+  const steps = createStepRunner({ ...state, targets, importer, leases, now });
   const reconciler = createReconciler({ ...state, messaging, steps, now });
   const keyManagement = createKeyManagement({
     state,

@@ -1,11 +1,20 @@
 import type { TokenCredential } from '@azure/core-auth';
 import { KeyClient } from '@azure/keyvault-keys';
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
 import { toPlainJsonWebKey, toVaultKey, type VaultKey } from './transformations.ts';
 
+/**
+ * When a change must have ended. A call that can't be sent before then fails as `unavailable`, without an effect; one
+ * that has no answer by then is broken off.
+ */
+export interface Deadline {
+  deadline: Date;
+}
+
 /** What a version is imported with besides its material. */
-export interface ImportOptions {
+export interface ImportOptions extends Deadline {
   /** Key Vault's `key_ops`, exactly these. */
   operations: readonly string[];
   enabled: boolean;
@@ -32,9 +41,9 @@ export interface TargetVault {
   importWrapped(keyName: string, blob: Buffer, options: ImportOptions & { hardware: boolean }): Promise<VaultKey>;
   /** @param privateKey PKCS#8 DER; travels as text inside TLS */
   importPlain(keyName: string, privateKey: Buffer, options: ImportOptions): Promise<VaultKey>;
-  setEnabled(keyName: string, version: string, enabled: boolean): Promise<VaultKey>;
+  setEnabled(keyName: string, version: string, enabled: boolean, options: Deadline): Promise<VaultKey>;
   /** @returns false if there was no such key */
-  deleteKey(keyName: string): Promise<boolean>;
+  deleteKey(keyName: string, options: Deadline): Promise<boolean>;
   /** All versions, in no order. Needs the `list` permission. */
   listVersions(keyName: string): Promise<VersionSummary[]>;
 }
@@ -48,22 +57,29 @@ export interface TargetVaultOptions {
 
 const keyExchangeKeyBits = 4096;
 const readTimeoutMilliseconds = 10_000;
-const changeTimeoutMilliseconds = 30_000;
+const changeTimeoutMilliseconds = 15_000;
 
 export function createTargetVault({ name, url, credential }: TargetVaultOptions): TargetVault {
   const reads = new KeyClient(url, credential, { retryOptions: { maxRetries: 2, retryDelayInMs: 200 } });
   // The client would repeat an import after a lost reply, and that would be a second version.
-  const changes = new KeyClient(url, credential, { retryOptions: { maxRetries: 0 } });
+  const deadlines = createDeadlines();
+  const changes = new KeyClient(url, credential, {
+    retryOptions: { maxRetries: 0 },
+    additionalPolicies: [{ policy: deadlines.policy, position: 'perRetry' }],
+  });
 
   async function run<T>(
     call: Omit<Call, 'vault'>,
     send: (options: { abortSignal: AbortSignal }) => Promise<T>,
+    deadline?: Date,
   ): Promise<T> {
     const milliseconds = call.changes ? changeTimeoutMilliseconds : readTimeoutMilliseconds;
+    const sending = deadlines.start(milliseconds, deadline);
     try {
-      return await send({ abortSignal: AbortSignal.timeout(milliseconds) });
+      return await send({ abortSignal: sending.signal });
     } catch (error) {
-      throw toFailure(error, { vault: name, ...call });
+      const unsent = call.changes && sending.signal.aborted && !sending.wasSent();
+      throw toFailure(unsent ? tooLate() : error, { vault: name, ...call });
     }
   }
 
@@ -95,34 +111,38 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       );
     },
 
-    async importWrapped(keyName, blob, { operations, enabled, tags, hardware }) {
+    async importWrapped(keyName, blob, { operations, enabled, tags, hardware, deadline }) {
       const call = { action: `import key "${keyName}"`, permission: 'import', changes: true } as const;
       const key = { kty: hardware ? 'RSA-HSM' : 'RSA', keyOps: [...operations], t: blob };
       return toVaultKey(
-        await run(call, (options) =>
-          changes.importKey(keyName, key, { ...options, enabled, tags, hardwareProtected: hardware }),
+        await run(
+          call,
+          (options) => changes.importKey(keyName, key, { ...options, enabled, tags, hardwareProtected: hardware }),
+          deadline,
         ),
       );
     },
 
-    async importPlain(keyName, privateKey, { operations, enabled, tags }) {
+    async importPlain(keyName, privateKey, { operations, enabled, tags, deadline }) {
       const call = { action: `import key "${keyName}"`, permission: 'import', changes: true } as const;
       const key = { ...toPlainJsonWebKey(privateKey), keyOps: [...operations] };
-      return toVaultKey(await run(call, (options) => changes.importKey(keyName, key, { ...options, enabled, tags })));
-    },
-
-    async setEnabled(keyName, version, enabled) {
-      const action = `${enabled ? 'enable' : 'disable'} version ${version} of key "${keyName}"`;
-      const call = { action, permission: 'update', changes: true } as const;
       return toVaultKey(
-        await run(call, (options) => changes.updateKeyProperties(keyName, version, { ...options, enabled })),
+        await run(call, (options) => changes.importKey(keyName, key, { ...options, enabled, tags }), deadline),
       );
     },
 
-    async deleteKey(keyName) {
+    async setEnabled(keyName, version, enabled, { deadline }) {
+      const action = `${enabled ? 'enable' : 'disable'} version ${version} of key "${keyName}"`;
+      const call = { action, permission: 'update', changes: true } as const;
+      return toVaultKey(
+        await run(call, (options) => changes.updateKeyProperties(keyName, version, { ...options, enabled }), deadline),
+      );
+    },
+
+    async deleteKey(keyName, { deadline }) {
       try {
         const call = { action: `delete key "${keyName}"`, permission: 'delete', changes: true } as const;
-        await run(call, (options) => changes.beginDeleteKey(keyName, options));
+        await run(call, (options) => changes.beginDeleteKey(keyName, options), deadline);
         return true;
       } catch (error) {
         if (isAzureFailure(error, 'absent')) return false;

@@ -72,7 +72,7 @@ export function decideDistribution(
     state,
     provider,
     existing,
-    draft: { provider: reference.provider, purpose, protection, removing: false, attemptedVersion: 0 },
+    draft: { provider: reference.provider, purpose, protection, removing: false },
     changes: existing === undefined ? [created] : [],
   };
 }

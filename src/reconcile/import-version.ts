@@ -4,7 +4,7 @@ import { KeyfleetError } from '../errors.ts';
 import { wrapForTransfer } from '../key-vault/byok.ts';
 import type { ImportOptions, TargetVault } from '../key-vault/target-vault.ts';
 import type { VaultKey } from '../key-vault/transformations.ts';
-import type { DistributionRecord, KeyReference, Stored, VersionRecord } from '../state/key-records.ts';
+import type { Copy, DistributionRecord, KeyReference, Stored, VersionRecord } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
 import { keyExchangeKeyName, ownerOf, type Targets } from './target.ts';
@@ -23,10 +23,7 @@ const operationByPurpose: Record<string, string> = {
 export const tagNames = { kmsName: 'key_name', owner: 'keyfleet-key', version: 'keyfleet-version' } as const;
 
 /** A version as it came to be in the vault. */
-export interface Placed {
-  kmsVersion: string;
-  enabled: boolean;
-}
+export type Placed = Copy;
 
 export interface ImportRequest {
   reference: KeyReference;
@@ -54,7 +51,7 @@ export interface VersionImporter {
    * Imports the version and checks what the vault says it now holds.
    * @throws AzureFailure
    */
-  import(request: ImportRequest, exchangeKey: VaultKey | undefined): Promise<Placed>;
+  import(request: ImportRequest, exchangeKey: VaultKey | undefined, deadline: Date): Promise<Placed>;
 }
 
 export interface VersionImporterOptions {
@@ -77,7 +74,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const newest = await vault.getKey(distribution.kmsName);
       if (newest === undefined) return undefined;
       if (newest.tags[tagNames.owner] !== ownerTag(request)) {
-        if (distribution.attemptedVersion === version.version) return findAmongVersions(request);
+        if (distribution.attempt?.version === version.version) return findAmongVersions(request);
         throw new AzureFailure(
           'conflict',
           `Key Vault "${vault.name}" has a key "${distribution.kmsName}" of somebody else`,
@@ -103,7 +100,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       }
     },
 
-    async import(request, exchangeKey) {
+    async import(request, exchangeKey, deadline) {
       const { reference, vault, distribution, version, enabled } = request;
       const privateKey = await keys.readPrivateKey(reference, version.version);
       if (privateKey === undefined) {
@@ -118,6 +115,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
             [tagNames.owner]: ownerTag(request),
             [tagNames.version]: String(version.version),
           },
+          deadline,
         };
         const imported =
           exchangeKey === undefined

@@ -28,7 +28,10 @@ export function nextStep(
   for (const { version } of versions) {
     if (!placed.has(version)) return { kind: 'import', version, enabled: shouldBeEnabled(version) };
   }
-  const wrong = placements.filter(({ version, enabled }) => enabled !== shouldBeEnabled(version));
+  const copies = placements.flatMap(({ version, kmsVersion, enabled, duplicates = [] }) =>
+    [{ kmsVersion, enabled }, ...duplicates].map((copy) => ({ version, ...copy })),
+  );
+  const wrong = copies.filter(({ version, enabled }) => enabled !== shouldBeEnabled(version));
   const next = wrong.find(({ enabled }) => !enabled) ?? wrong[0];
   if (next === undefined) return undefined;
   return { kind: 'set-enabled', version: next.version, kmsVersion: next.kmsVersion, enabled: !next.enabled };

@@ -1,11 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { isKeyfleetError } from '../errors.ts';
 import type { DistributionReference, Messaging } from '../messaging/index.ts';
 import type { Intent, IntentStore } from '../state/intents.ts';
+import type { Refusal } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderStore } from '../state/providers.ts';
+import { amendDistribution } from './amend-distribution.ts';
 import { graceTime, retryTime, type DistributionSubject } from './intents.ts';
-import { nextStep } from './plan.ts';
+import { nextStep, type Step } from './plan.ts';
 import type { StepRunner } from './steps.ts';
 
 export interface Reconciler {
@@ -28,6 +31,15 @@ export interface ReconcilerOptions {
 
 /** `settled`: nothing is left to do unasked. `waiting`: another try is due later. */
 type Outcome = 'settled' | 'going-on' | 'waiting';
+
+/** What somebody tried to do. */
+interface Work {
+  reference: DistributionReference;
+  intent: Intent | undefined;
+  step: Step;
+  /** Tells a distribution from a later one at the same provider. */
+  distributedTime: Date;
+}
 
 /** After so many steps the rest goes into a message of its own: no function runs for minutes. */
 const mostSteps = 200;
@@ -57,8 +69,7 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     if (state === undefined || distribution === undefined) {
       // Somebody may be about to write the distribution; only what the sweep had to wake is a leftover.
       if (intent?.attempts === 0 && intent.dueTime > now()) return 'waiting';
-      if (provider !== undefined) await steps.release(reference);
-      return 'settled';
+      return (await steps.release(reference)) ? 'settled' : 'going-on';
     }
     if (provider === undefined) {
       // A provider can't be removed while it holds a key, so this distribution was never booked.
@@ -72,35 +83,47 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     if (refusal !== undefined && refusal.retryTime === undefined) return 'settled';
     if (refusal?.retryTime !== undefined && refusal.retryTime > now()) return 'waiting';
     try {
-      await steps.run(step, { reference, provider, state, distribution });
-      const gone = step.kind === 'remove' && (await keys.readDistribution(reference)) === undefined;
-      return gone ? 'settled' : 'going-on';
+      const outcome = await steps.run(step, { reference, provider, state, distribution });
+      if (outcome === 'done') return 'going-on';
+      if (outcome === 'gone') return 'settled';
+      await comeBack(reference, intent?.attempts ?? 0, outcome.heldUntil);
+      return 'waiting';
     } catch (error) {
       const failure = toAzureFailure(error);
       if (failure === undefined) throw error;
-      await postpone(reference, failure, (intent?.attempts ?? 0) + 1);
-      return 'waiting';
+      const { distributedTime } = distribution.distribution;
+      const postponed = await postpone({ reference, intent, step, distributedTime }, failure);
+      return postponed ? 'waiting' : 'going-on';
     }
   }
 
-  /** Records why there is no progress and when, if ever, to try again unasked. */
-  async function postpone(reference: DistributionReference, failure: AzureFailure, attempts: number): Promise<void> {
+  /** Somebody else is at it, which is no failure: whoever is left when their time is up goes on. */
+  async function comeBack(reference: DistributionReference, attempts: number, time: Date): Promise<void> {
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
+    const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
+    await messaging.wake(reference, stamp, time);
+  }
+
+  /**
+   * Records why there is no progress and when, if ever, to try again unasked.
+   * @returns false if that is no longer what holds the distribution up
+   */
+  async function postpone(work: Work, failure: AzureFailure): Promise<boolean> {
+    const { reference, intent } = work;
+    const subject: DistributionSubject = { kind: 'distribution', ...reference };
+    const attempts = (intent?.attempts ?? 0) + 1;
     switch (failure.kind) {
       case 'refused':
       case 'absent': {
-        await record(reference, { refusal: { reason: failure.message, time: now() } });
-        const intent = await intents.read(subject);
-        if (intent !== undefined) await intents.remove(intent);
-        return;
+        const recorded = await record(work, { refusal: { reason: failure.message, time: now() } });
+        return recorded && (intent === undefined || intents.remove(intent));
       }
       case 'forbidden':
       case 'credentials':
       case 'no-such-vault': {
         const time = retryTime(now(), attempts, refusedDelaySeconds);
         await intents.put(subject, { dueTime: time, attempts });
-        await record(reference, { refusal: { reason: failure.message, time: now(), retryTime: time } });
-        return;
+        return record(work, { refusal: { reason: failure.message, time: now(), retryTime: time } });
       }
       case 'conflict':
       case 'throttled':
@@ -109,23 +132,24 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
         const wished = failure.retryAfterSeconds ?? 0;
         const time = retryTime(now(), attempts, Math.max(unavailableDelaySeconds, wished));
         const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
-        await record(reference, { delay: failure.message });
+        if (!(await record(work, { delay: failure.message }))) return false;
         await messaging.wake(reference, stamp, time);
-        return;
+        return true;
       }
     }
   }
 
-  async function record(
-    reference: DistributionReference,
-    outcome: { refusal: { reason: string; time: Date; retryTime?: Date } } | { delay: string },
-  ): Promise<void> {
-    for (;;) {
-      const current = await keys.readDistribution(reference);
-      if (current === undefined) return;
-      const { refusal: _refusal, delay: _delay, ...rest } = current;
-      if (await keys.putDistribution(reference, { ...rest, ...outcome })) return;
-    }
+  /** A process that comes back late must not say of what others have brought further that it can't go on. */
+  function record(
+    { reference, step, distributedTime }: Work,
+    outcome: { refusal: Refusal } | { delay: string },
+  ): Promise<boolean> {
+    return amendDistribution(keys, reference, (current, state) => {
+      const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
+      const isSame = rest.distributedTime.getTime() === distributedTime.getTime();
+      if (!isSame || !isDeepStrictEqual(nextStep(state, current), step)) return undefined;
+      return { distribution: { ...rest, ...outcome } };
+    });
   }
 
   return { reconcile };

@@ -1,11 +1,14 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import type { DistributionReference } from '../messaging/index.ts';
-import type { DistributionRecord, DistributionState, KeyState, PlacementRecord, Stored } from '../state/key-records.ts';
+import type { DistributionState, KeyState, Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
 import type { VaultNames } from '../state/vault-names.ts';
+import { amendDistribution } from './amend-distribution.ts';
 import { tagNames, type ImportRequest, type Placed, type VersionImporter } from './import-version.ts';
+import type { Leases } from './leases.ts';
 import type { Step } from './plan.ts';
+import { addCopy, replaceCopy } from './placements.ts';
 import { claimKmsName, ownerOf, type Targets } from './target.ts';
 
 export interface StepContext {
@@ -15,15 +18,21 @@ export interface StepContext {
   distribution: DistributionState;
 }
 
+/**
+ * `done`: what the vault confirmed is recorded; or somebody changed the distribution meanwhile, and nothing was done:
+ * either way the caller reads again and plans again. `gone`: nothing of the distribution is left. `heldUntil`: somebody
+ * else's call may be on its way for so long.
+ */
+export type StepOutcome = 'done' | 'gone' | { heldUntil: Date };
+
 export interface StepRunner {
+  /** @throws AzureFailure */
+  run(step: Step, context: StepContext): Promise<StepOutcome>;
   /**
-   * Does one step and records what the vault confirmed. Returns without an effect if somebody changed the distribution
-   * meanwhile: the caller reads again and plans again.
-   * @throws AzureFailure
+   * Gives up the provider's place for a key that is not distributed to it.
+   * @returns false if it is after all, or is about to be
    */
-  run(step: Step, context: StepContext): Promise<void>;
-  /** Gives up the provider's place for a key that is no longer distributed to it. */
-  release(reference: DistributionReference): Promise<void>;
+  release(reference: DistributionReference): Promise<boolean>;
 }
 
 export interface StepRunnerOptions {
@@ -32,125 +41,166 @@ export interface StepRunnerOptions {
   vaultNames: VaultNames;
   targets: Targets;
   importer: VersionImporter;
+  leases: Leases;
   now: () => Date;
 }
 
 export function createStepRunner(options: StepRunnerOptions): StepRunner {
-  const { keys, providers, vaultNames, targets, importer, now } = options;
+  const { keys, providers, vaultNames, targets, importer, leases, now } = options;
 
-  async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<void> {
+  async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<StepOutcome> {
     const { reference, provider, state } = context;
     const { distribution, placements } = context.distribution;
     const version = state.versions.find((entry) => entry.version === step.version);
-    if (version === undefined) return;
+    if (version === undefined) return 'done';
     const vault = targets.open(provider);
     const { enabled } = step;
     const providerName = reference.provider;
     const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
+    const heldUntil = leases.heldUntil(distribution);
 
-    if (placements.length === 0) {
-      // The request that booked the place may have slept so long that it was taken for dead and its place given up.
-      await providers.holdKey(reference, reference.key);
-    }
+    // Whoever added the distribution may have been so slow that its place was taken for a leftover.
+    const isFirst = placements.length === 0 && distribution.attempt === undefined;
+    if (isFirst && !(await providers.holdKey(reference, reference.key))) return 'done';
 
-    const mayBeThere = placements.length === 0 || distribution.attemptedVersion === step.version;
+    const mayBeThere = placements.length === 0 || distribution.attempt?.version === step.version;
     if (mayBeThere) {
-      const found = await lookFor(request);
+      const found = await lookFor(request, heldUntil !== undefined);
       if (found === 'name-is-taken') return rename(context);
-      if (found !== undefined) return recordPlacement(reference, step.version, found);
+      if (found !== undefined) return recordImport(request, distribution.attempt?.holder, found);
     }
+    if (heldUntil !== undefined) return { heldUntil };
 
     const exchangeKey = await importer.prepare(request);
-    if (distribution.attemptedVersion !== step.version) {
-      const announced = await keys.putDistribution(reference, { ...distribution, attemptedVersion: step.version });
-      if (!announced) return;
-    }
     try {
-      await recordPlacement(reference, step.version, await importer.import(request, exchangeKey));
+      const done = await leases.during(reference, distribution, step.version, (deadline) =>
+        importer.import(request, exchangeKey, deadline),
+      );
+      return done === undefined ? 'done' : await recordImport(request, done.holder, done.result);
     } catch (error) {
-      if (isAzureFailure(error) && error.kind !== 'unknown-outcome') {
-        await amend(reference, (current) => ({ ...current, attemptedVersion: 0 }));
-        if (error.kind === 'conflict' && placements.length === 0) return rename(context);
-      }
+      if (placements.length === 0 && isAzureFailure(error, 'conflict')) await rename(context);
       throw error;
     }
   }
 
-  async function lookFor(request: ImportRequest): Promise<Placed | 'name-is-taken' | undefined> {
+  async function lookFor(request: ImportRequest, isHeld: boolean): Promise<Placed | 'name-is-taken' | undefined> {
     try {
       return await importer.find(request);
     } catch (error) {
+      // What stands in the way is told by whoever holds the lease, or once it has run out.
+      if (isHeld && isAzureFailure(error)) return undefined;
       if (isAzureFailure(error, 'conflict')) return 'name-is-taken';
       throw error;
     }
   }
 
   /** The name is held by a key that isn't ours, or by a deleted one that the vault still keeps. */
-  async function rename({ reference, provider }: StepContext): Promise<void> {
+  async function rename({ reference, provider, distribution }: StepContext): Promise<StepOutcome> {
     const { keyCollection } = provider;
+    const taken = distribution.distribution.kmsName;
     const kmsName = await claimKmsName(vaultNames, { keyCollection, key: reference.key, now: now() });
-    await amend(reference, (current) => ({ ...current, kmsName }));
+    await amendDistribution(keys, reference, (current) => {
+      const isUsed = current.placements.length > 0 || leases.heldUntil(current.distribution) !== undefined;
+      if (current.distribution.kmsName !== taken || isUsed) return undefined;
+      return { distribution: { ...current.distribution, kmsName } };
+    });
+    return 'done';
   }
 
-  async function setEnabled(step: Extract<Step, { kind: 'set-enabled' }>, context: StepContext): Promise<void> {
+  /**
+   * What a vault confirmed is true, whoever holds the lease by now; only the lease that was `holder`'s ends.
+   * @param holder who made, or seems to have made, the call; undefined if that is on record nowhere
+   */
+  async function recordImport(
+    request: ImportRequest,
+    holder: string | undefined,
+    placed: Placed,
+  ): Promise<StepOutcome> {
+    const { reference, providerName: provider, vault, version } = request;
+    const { kmsName } = request.distribution;
+    await amendDistribution(keys, { ...reference, provider }, async ({ distribution, placements }) => {
+      // Removed meanwhile, and perhaps distributed anew: under another name.
+      if (distribution.kmsName !== kmsName) return undefined;
+      const { attempt, refusal: _refusal, delay: _delay, ...rest } = distribution;
+      const known = placements.find((placement) => placement.version === version.version);
+      return {
+        distribution: { ...rest, ...(attempt && attempt.holder !== holder && { attempt }) },
+        placement:
+          known === undefined
+            ? { provider, version: version.version, ...placed, confirmedTime: now() }
+            : await addCopy(known, placed, async () => (await vault.getKey(kmsName))?.version),
+      };
+    });
+    return 'done';
+  }
+
+  async function setEnabled(step: Extract<Step, { kind: 'set-enabled' }>, context: StepContext): Promise<StepOutcome> {
     const { reference, provider } = context;
-    const { kmsName } = context.distribution.distribution;
+    const { distribution } = context.distribution;
+    const { version, kmsVersion, enabled } = step;
     const vault = targets.open(provider);
-    const key = await vault.setEnabled(kmsName, step.kmsVersion, step.enabled);
-    if (key.enabled !== step.enabled) {
-      throw new AzureFailure('unavailable', `Key Vault "${vault.name}" did not apply the change to key "${kmsName}"`);
-    }
-    await recordPlacement(reference, step.version, { kmsVersion: step.kmsVersion, enabled: step.enabled });
-  }
-
-  async function remove({ reference, provider, distribution }: StepContext): Promise<void> {
-    const { kmsName, attemptedVersion } = distribution.distribution;
-    const neverSent = distribution.placements.length === 0 && attemptedVersion === 0;
-    if (!neverSent) {
-      const vault = targets.open(provider);
-      const key = await vault.getKey(kmsName);
-      if (
-        key !== undefined &&
-        key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.provider, reference.key)
-      ) {
+    const heldUntil = leases.heldUntil(distribution);
+    if (heldUntil !== undefined) return { heldUntil };
+    const done = await leases.during(reference, distribution, version, async (deadline) => {
+      const key = await vault.setEnabled(distribution.kmsName, kmsVersion, enabled, { deadline });
+      if (key.enabled !== enabled) {
         throw new AzureFailure(
-          'refused',
-          `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
+          'unavailable',
+          `Key Vault "${vault.name}" did not apply the change to key "${distribution.kmsName}"`,
         );
       }
-      if (key !== undefined) await vault.deleteKey(kmsName);
+    });
+    if (done === undefined) return 'done';
+    await leases.end(reference, done.holder, (current) => {
+      const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
+      const known = current.placements.find((placement) => placement.version === version);
+      return {
+        distribution: rest,
+        ...(known && { placement: { ...replaceCopy(known, { kmsVersion, enabled }), confirmedTime: now() } }),
+      };
+    });
+    return 'done';
+  }
+
+  async function remove(context: StepContext): Promise<StepOutcome> {
+    const { reference, provider } = context;
+    const { distribution, placements } = context.distribution;
+    const { kmsName, attempt } = distribution;
+    const neverSent = placements.length === 0 && attempt === undefined;
+    if (neverSent) return forget(reference, context.distribution);
+
+    const vault = targets.open(provider);
+    const heldUntil = leases.heldUntil(distribution);
+    // Only the end of an import could bring back what isn't there.
+    if (heldUntil !== undefined && attempt?.version !== 0) return { heldUntil };
+    const key = await vault.getKey(kmsName);
+    if (key === undefined) return forget(reference, context.distribution);
+    if (heldUntil !== undefined) return { heldUntil };
+    if (key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.provider, reference.key)) {
+      throw new AzureFailure(
+        'refused',
+        `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
+      );
     }
+    const done = await leases.during(reference, distribution, 0, (deadline) => vault.deleteKey(kmsName, { deadline }));
+    if (done === undefined) return 'done';
+    const state = await keys.read(reference);
+    const current = state?.distributions.find((entry) => entry.distribution.attempt?.holder === done.holder);
+    return current === undefined ? 'done' : forget(reference, current);
+  }
+
+  async function forget(reference: DistributionReference, distribution: DistributionState): Promise<StepOutcome> {
     await keys.removeDistribution(reference, distribution);
-    // A refusal may be the answer to the client's own repetition of a removal that was done.
-    if ((await keys.readDistribution(reference)) === undefined) await release(reference);
+    return (await release(reference)) ? 'gone' : 'done';
   }
 
-  async function release(reference: DistributionReference): Promise<void> {
-    await providers.releaseKey(reference, reference.key);
-    // Somebody may have distributed the key anew meanwhile, and that place was theirs.
-    if ((await keys.readDistribution(reference)) !== undefined) await providers.holdKey(reference, reference.key);
-  }
-
-  function recordPlacement(reference: DistributionReference, version: number, placed: Placed): Promise<void> {
-    const placement: PlacementRecord = { provider: reference.provider, version, ...placed, confirmedTime: now() };
-    return amend(
-      reference,
-      ({ refusal: _refusal, delay: _delay, ...current }) => ({ ...current, attemptedVersion: 0 }),
-      placement,
-    );
-  }
-
-  /** Writes over whatever else changed meanwhile: what a vault confirmed is true whatever is wanted by now. */
-  async function amend(
-    reference: DistributionReference,
-    change: (current: Stored<DistributionRecord>) => Stored<DistributionRecord>,
-    placement?: PlacementRecord,
-  ): Promise<void> {
-    for (;;) {
-      const current = await keys.readDistribution(reference);
-      if (current === undefined) return;
-      if (await keys.putDistribution(reference, change(current), placement)) return;
-    }
+  async function release(reference: DistributionReference): Promise<boolean> {
+    const hold = await providers.readHold(reference, reference.key);
+    if (hold === undefined) return true;
+    // A refused removal may be the answer to the client's own repetition of one that was done: what is there counts.
+    if ((await keys.readDistribution(reference)) !== undefined) return false;
+    if (await providers.releaseKey(reference, hold)) return true;
+    return (await providers.readHold(reference, reference.key)) === undefined;
   }
 
   return {

@@ -37,6 +37,19 @@ export interface Refusal {
   retryTime?: Date;
 }
 
+/**
+ * A change to the key in its vault that is under way, or whose end nobody has recorded: what was wanted may have come to
+ * pass unseen. Written before the change; until it ends, whoever else works on the distribution leaves the vault alone.
+ */
+export interface Attempt {
+  /** The version that is imported, enabled or disabled; 0: the whole key is deleted. */
+  version: number;
+  /** After this no call of the attempt is on its way any more. */
+  until: Date;
+  /** Uuid, unlike any other attempt's. */
+  holder: string;
+}
+
 /** What should be true of a key in one vault, and how far that got. */
 export interface DistributionRecord {
   provider: string;
@@ -47,22 +60,28 @@ export interface DistributionRecord {
   distributedTime: Date;
   /** Set when the key is to leave the vault. */
   removing: boolean;
-  /** The version whose import was sent and may have reached the vault unseen. 0: none. */
-  attemptedVersion: number;
+  /** Absent: nothing is under way, and nothing happened unseen. */
+  attempt?: Attempt;
   /** The vault said no; cleared when a request asks to try again. */
   refusal?: Refusal;
   /** Why the last try didn't get through, where the vault may yet accept it. */
   delay?: string;
 }
 
-/** A version that the vault has confirmed. */
-export interface PlacementRecord {
-  provider: string;
-  version: number;
+/** One copy of a version in a vault. */
+export interface Copy {
   /** Key Vault's own id of the version. */
   kmsVersion: string;
   enabled: boolean;
+}
+
+/** A version that the vault has confirmed. */
+export interface PlacementRecord extends Copy {
+  provider: string;
+  version: number;
   confirmedTime: Date;
+  /** More copies of the same version, which should not be: Key Vault can't delete them, so they are kept in step. */
+  duplicates?: readonly Copy[];
 }
 
 export type Stored<T> = T & { etag: string };

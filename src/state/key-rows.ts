@@ -1,4 +1,6 @@
 import type {
+  Attempt,
+  Copy,
   DistributionRecord,
   DistributionState,
   KeyRecord,
@@ -40,8 +42,8 @@ export function versionProperties({ version, createdTime, publicKey }: VersionRe
 }
 
 export function distributionProperties(distribution: DistributionRecord): Properties {
-  const { provider, kmsName, purpose, protection, distributedTime, removing, attemptedVersion } = distribution;
-  const { refusal, delay } = distribution;
+  const { provider, kmsName, purpose, protection, distributedTime, removing } = distribution;
+  const { attempt, refusal, delay } = distribution;
   return {
     provider,
     kmsName,
@@ -49,7 +51,7 @@ export function distributionProperties(distribution: DistributionRecord): Proper
     protection,
     distributedTime,
     removing,
-    attemptedVersion,
+    ...(attempt && { attemptVersion: attempt.version, attemptUntil: attempt.until, attemptHolder: attempt.holder }),
     ...(refusal && { refusalReason: refusal.reason, refusalTime: refusal.time }),
     ...(refusal?.retryTime && { refusalRetryTime: refusal.retryTime }),
     ...(delay !== undefined && { delay }),
@@ -57,8 +59,11 @@ export function distributionProperties(distribution: DistributionRecord): Proper
 }
 
 export function placementProperties(placement: PlacementRecord): Properties {
-  const { provider, version, kmsVersion, enabled, confirmedTime } = placement;
-  return { provider, version, kmsVersion, enabled, confirmedTime };
+  const { provider, version, kmsVersion, enabled, confirmedTime, duplicates } = placement;
+  return {
+    ...{ provider, version, kmsVersion, enabled, confirmedTime },
+    ...(duplicates && { duplicates: JSON.stringify(duplicates) }),
+  };
 }
 
 /** @returns undefined if the partition holds no key, or one whose deletion has begun */
@@ -75,7 +80,7 @@ export function toKeyState(reference: KeyReference, entities: readonly Entity[])
     if (entity.row.startsWith('version|')) versions.push(toVersion(entity));
     else if (entity.row.startsWith('distribution|')) distributions.push(toDistribution(entity));
     else if (entity.row.startsWith('placement|')) {
-      const placement = entity.properties as unknown as PlacementRecord;
+      const placement = toPlacement(entity);
       placements.set(placement.provider, [...(placements.get(placement.provider) ?? []), placement]);
     }
   }
@@ -95,16 +100,29 @@ function toVersion({ properties }: Entity): VersionRecord {
   return { version, createdTime, publicKey: Buffer.from(publicKey) };
 }
 
+function toPlacement({ properties }: Entity): PlacementRecord {
+  const { duplicates, ...rest } = properties;
+  return {
+    ...(rest as unknown as PlacementRecord),
+    ...(duplicates !== undefined && { duplicates: JSON.parse(duplicates as string) as Copy[] }),
+  };
+}
+
 export function toDistribution({ properties, etag }: Entity): Stored<DistributionRecord> {
-  const { purpose, refusalReason, refusalTime, refusalRetryTime, ...rest } = properties;
+  const { purpose, attemptVersion, attemptUntil, attemptHolder, ...others } = properties;
+  const { refusalReason, refusalTime, refusalRetryTime, ...rest } = others;
+  const attempt = attemptVersion !== undefined && {
+    attempt: { version: attemptVersion, until: attemptUntil, holder: attemptHolder } as Attempt,
+  };
   const refusal = refusalReason !== undefined && {
     reason: refusalReason as string,
     time: refusalTime as Date,
     ...(refusalRetryTime !== undefined && { retryTime: refusalRetryTime as Date }),
   };
   return {
-    ...(rest as unknown as Omit<DistributionRecord, 'purpose' | 'refusal'>),
+    ...(rest as unknown as Omit<DistributionRecord, 'purpose' | 'attempt' | 'refusal'>),
     purpose: (purpose as string).split(','),
+    ...attempt,
     ...(refusal && { refusal }),
     etag,
   };

@@ -171,14 +171,26 @@ export function createKeyStore({ table, tableName, encryption }: KeyStoreOptions
       return table.transact(keyPartition(reference), actions);
     },
 
-    async removeDistribution(reference, { distribution }) {
+    async removeDistribution(reference, { distribution, placements }) {
+      const { provider, kmsName } = distribution;
       const partition = keyPartition(reference);
-      const placements = await table.query(partition, startingWith(placementPrefix(distribution.provider)));
-      await removeRows(
-        partition,
-        placements.map(({ row }) => row),
-      );
-      return table.remove(partition, distributionRow(distribution.provider), distribution.etag);
+      const row = distributionRow(provider);
+      let { etag } = distribution;
+      let rows = placements.map(({ version }) => placementRow(provider, version));
+      while (rows.length > 0) {
+        // Guarded by the distribution's row: the same provider may have been given the key anew meanwhile.
+        const removed = await table.transact(partition, [
+          { kind: 'replace', row, etag, properties: distributionProperties(distribution) },
+          ...rows.slice(0, maxActions - 1).map((placement): Action => ({ kind: 'remove', row: placement })),
+        ]);
+        if (!removed) return false;
+        const current = await table.get(partition, row);
+        if (current?.properties.kmsName !== kmsName) return false;
+        ({ etag } = current);
+        // Read after the ETag: whoever adds a placement from here on changes it.
+        rows = (await table.query(partition, startingWith(placementPrefix(provider)))).map((entity) => entity.row);
+      }
+      return table.remove(partition, row, etag);
     },
 
     async remove(state) {

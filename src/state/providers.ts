@@ -20,6 +20,12 @@ export interface ProviderRecord {
   credentials: Record<string, string>;
 }
 
+/** A key's place with a provider. */
+export interface Hold {
+  key: string;
+  etag: string;
+}
+
 /**
  * Providers, and in the same partition a row for each key that is (or is about to be) distributed to them: so a
  * provider can't vanish while a key is on its way.
@@ -36,7 +42,9 @@ export interface ProviderStore {
   listKeys(reference: ProviderReference): Promise<string[]>;
   /** Books a place for a key. @returns false if there is no such provider */
   holdKey(reference: ProviderReference, key: string): Promise<boolean>;
-  releaseKey(reference: ProviderReference, key: string): Promise<void>;
+  readHold(reference: ProviderReference, key: string): Promise<Hold | undefined>;
+  /** @returns false if the place was booked again since it was read */
+  releaseKey(reference: ProviderReference, hold: Hold): Promise<boolean>;
 }
 
 export interface ProviderStoreOptions {
@@ -113,8 +121,11 @@ export function createProviderStore({ table, tableName, encryption }: ProviderSt
       ]);
     },
 
-    async releaseKey(reference, key) {
-      await table.transact(partitionOf(reference), [{ kind: 'remove', row: heldPrefix + key }]);
+    async readHold(reference, key) {
+      const entity = await table.get(partitionOf(reference), heldPrefix + key);
+      return entity && { key, etag: entity.etag };
     },
+
+    releaseKey: (reference, { key, etag }) => table.remove(partitionOf(reference), heldPrefix + key, etag),
   };
 }

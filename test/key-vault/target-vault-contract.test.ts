@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TokenCredential } from '@azure/core-auth';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { wrapForTransfer } from '../../src/key-vault/byok.ts';
 import { createTargetVault, type TargetVault } from '../../src/key-vault/target-vault.ts';
 import { createFaults, type Faults } from '../../src/local/faults.ts';
@@ -13,6 +14,7 @@ const faults: Faults = createFaults();
 const stops: (() => unknown)[] = [];
 let url = '';
 let real: TargetVault;
+let credential: TokenCredential;
 let setPermissions: (words: readonly (typeof permissions)[number][]) => void;
 
 const pair = () =>
@@ -47,7 +49,8 @@ beforeAll(async () => {
     () => directory.entra.stop(),
   );
   url = keyVault.vaults.get('contract')?.uri ?? '';
-  real = createTargetVault({ name: 'contract', url, credential: directory.credentialOf(principal) });
+  credential = directory.credentialOf(principal);
+  real = createTargetVault({ name: 'contract', url, credential });
   setPermissions = (words) => keyVault.control('contract').setAccess(principal.objectId, { keys: words });
 });
 
@@ -58,7 +61,8 @@ afterAll(async () => {
 const exchangeKey = createPrivateKey({ key: pair().privateKey, format: 'der', type: 'pkcs8' });
 const twin = createMemoryVault('contract', exchangeKey);
 
-const options = { operations: ['decrypt', 'encrypt'], enabled: true, tags: { 'keyfleet-version': '1' } };
+const inTime = { deadline: new Date(Date.now() + 60_000) };
+const options = { operations: ['decrypt', 'encrypt'], enabled: true, tags: { 'keyfleet-version': '1' }, ...inTime };
 
 describe.each<[string, () => TargetVault]>([
   ['Key Vault', () => real],
@@ -71,7 +75,7 @@ describe.each<[string, () => TargetVault]>([
 
   it('says undefined for a key that isn’t there, and false when there is none to delete', async () => {
     expect(await vault().getKey('missing')).toBeUndefined();
-    expect(await vault().deleteKey('missing')).toBe(false);
+    expect(await vault().deleteKey('missing', inTime)).toBe(false);
   });
 
   it('makes key exchange keys that can do nothing but receive', async () => {
@@ -112,17 +116,33 @@ describe.each<[string, () => TargetVault]>([
 
   it('enables and disables one version', async () => {
     const { version } = await importWrapped('toggled');
-    expect(await vault().setEnabled('toggled', version, false)).toMatchObject({ version, enabled: false });
+    expect(await vault().setEnabled('toggled', version, false, inTime)).toMatchObject({ version, enabled: false });
     expect((await vault().getKey('toggled'))?.enabled).toBe(false);
-    expect(await vault().setEnabled('toggled', version, true)).toMatchObject({ enabled: true });
-    await expect(vault().setEnabled('toggled', '0'.repeat(32), true)).rejects.toMatchObject({ kind: 'absent' });
+    expect(await vault().setEnabled('toggled', version, true, inTime)).toMatchObject({ enabled: true });
+    await expect(vault().setEnabled('toggled', '0'.repeat(32), true, inTime)).rejects.toMatchObject({ kind: 'absent' });
   });
 
   it('deletes, and keeps the name from being used again', async () => {
     await importWrapped('deleted');
-    expect(await vault().deleteKey('deleted')).toBe(true);
+    expect(await vault().deleteKey('deleted', inTime)).toBe(true);
     expect(await vault().getKey('deleted')).toBeUndefined();
     await expect(importWrapped('deleted')).rejects.toMatchObject({ kind: 'conflict' });
+  });
+
+  it('changes nothing once the time for that is over, and says so', async () => {
+    const { version } = await importWrapped('in-time');
+    const late = { deadline: new Date(Date.now() - 1) };
+    const kek = await vault().getKey('kek');
+    const blob = kek && wrapForTransfer(material.privateKey, kek);
+    const changes = [
+      () => vault().importPlain('in-time', material.privateKey, { ...options, ...late }),
+      () => vault().importWrapped('in-time', blob ?? Buffer.alloc(0), { ...options, hardware: true, ...late }),
+      () => vault().setEnabled('in-time', version, false, late),
+      () => vault().deleteKey('in-time', late),
+    ];
+    for (const change of changes) await expect(change()).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await vault().getKey('in-time')).toMatchObject({ version, enabled: true });
+    expect(await vault().listVersions('in-time')).toHaveLength(1);
   });
 });
 
@@ -133,8 +153,8 @@ describe('what the real one makes of failures', () => {
       list: () => real.listVersions('any'),
       create: () => real.createKeyExchangeKey('any', {}),
       import: () => real.importPlain('any', material.privateKey, options),
-      update: () => real.setEnabled('any', '0'.repeat(32), true),
-      delete: () => real.deleteKey('any'),
+      update: () => real.setEnabled('any', '0'.repeat(32), true, inTime),
+      delete: () => real.deleteKey('any', inTime),
     };
     setPermissions(permissions.filter((word) => word !== missing));
     try {
@@ -172,6 +192,44 @@ describe('what the real one makes of failures', () => {
     await expect(importOnce()).rejects.toMatchObject({ kind: 'unknown-outcome' });
     remove();
     expect(faults.log.length - before).toBe(1);
+  });
+
+  it('a change that can’t have an answer in time is broken off', async () => {
+    const remove = faults.add({
+      service: 'key-vault',
+      operation: 'import',
+      fault: { kind: 'delay', milliseconds: 3000 },
+    });
+    const start = performance.now();
+    const deadline = new Date(Date.now() + 300);
+    await expect(real.importPlain('slow', material.privateKey, { ...options, deadline })).rejects.toMatchObject({
+      kind: 'unknown-outcome',
+    });
+    remove();
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it('a change is not sent when the process was paused past its time, though no timer has noticed', async () => {
+    const frozen = vi.spyOn(Date, 'now');
+    // Signing in is what comes between the start of the call and its being sent.
+    const pausing = createTargetVault({
+      name: 'contract',
+      url,
+      credential: {
+        getToken: async (...given) => {
+          frozen.mockReturnValue(performance.timeOrigin + performance.now() + 3_600_000);
+          return credential.getToken(...given);
+        },
+      },
+    });
+    try {
+      const deadline = new Date(Date.now() + 60_000);
+      await expect(pausing.setEnabled('versions', 'x', true, { deadline })).rejects.toMatchObject({
+        kind: 'unavailable',
+      });
+    } finally {
+      frozen.mockRestore();
+    }
   });
 
   it('a read is repeated, and a failure of it is never taken for absence', async () => {

@@ -165,7 +165,7 @@ describe('what a vault may come up with', () => {
     await house.distributions.write(distribution, fields, waiting);
     expect(await settle(world, house)).toBe(true);
     const name = [...vault.held.keys()].find((held) => held.startsWith('keyfleet-kek-')) ?? '';
-    await vault.deleteKey(name);
+    await vault.deleteKey(name, { deadline: new Date(world.now().getTime() + 1000) });
     world.pass(120);
     await house.keys.rotate(key, waiting);
     expect(await settle(world, house)).toBe(true);

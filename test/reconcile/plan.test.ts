@@ -25,7 +25,6 @@ function stateOf(
       protection: 'hsm',
       distributedTime: time,
       removing,
-      attemptedVersion: 0,
       etag: '',
     },
     placements,

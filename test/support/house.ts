@@ -4,6 +4,7 @@ import { createAgreement } from '../../src/keymgmt/agreement.ts';
 import { createKeyManagement, type KeyManagement } from '../../src/keymgmt/index.ts';
 import type { DistributionReference } from '../../src/messaging/index.ts';
 import { createVersionImporter } from '../../src/reconcile/import-version.ts';
+import { createLeases } from '../../src/reconcile/leases.ts';
 import { createReconciler } from '../../src/reconcile/reconciler.ts';
 import { createStepRunner } from '../../src/reconcile/steps.ts';
 import { createSweep } from '../../src/reconcile/sweep.ts';
@@ -54,7 +55,8 @@ export function openHouse(
   };
   const messaging = interruptions.wrap(world.messaging, 'queue');
   const importer = createVersionImporter({ ...state, targets, now });
-  const steps = createStepRunner({ ...state, targets, importer, now });
+  const leases = createLeases({ keys: state.keys, now });
+  const steps = createStepRunner({ ...state, targets, importer, leases, now });
   const reconciler = createReconciler({ ...state, messaging, steps, now });
   const visits = { ...createAgreement(state), secret: async () => undefined };
   return {

@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { AzureFailure } from '../../src/azure-failure.ts';
-import type { TargetVault } from '../../src/key-vault/target-vault.ts';
+import type { Deadline, TargetVault } from '../../src/key-vault/target-vault.ts';
 import type { VaultKey } from '../../src/key-vault/transformations.ts';
 
 interface HeldVersion extends VaultKey {
@@ -25,7 +25,7 @@ export interface MemoryVault extends TargetVault {
 }
 
 /** @param exchangeKey private key that every key exchange key made here gets: making one takes long */
-export function createMemoryVault(name: string, exchangeKey: KeyObject): MemoryVault {
+export function createMemoryVault(name: string, exchangeKey: KeyObject, now = () => new Date()): MemoryVault {
   const held = new Map<string, HeldVersion[]>();
   const deleted = new Set<string>();
 
@@ -35,6 +35,10 @@ export function createMemoryVault(name: string, exchangeKey: KeyObject): MemoryV
     const added = { ...version, version: id, id: `https://${name}/keys/${keyName}/${id}` };
     held.set(keyName, [...(held.get(keyName) ?? []), added]);
     return added;
+  }
+
+  function checkTime({ deadline }: Deadline): void {
+    if (deadline <= now()) throw new AzureFailure('unavailable', 'the time for the call was over');
   }
 
   function unwrap(blob: Buffer): KeyObject {
@@ -63,27 +67,28 @@ export function createMemoryVault(name: string, exchangeKey: KeyObject): MemoryV
         publicKey: createPublicKey(exchangeKey),
         privateKey: exchangeKey,
       }),
-    importWrapped: async (keyName, blob, { operations, enabled, tags, hardware }) =>
-      add(keyName, {
-        type: hardware ? 'RSA-HSM' : 'RSA',
-        operations,
-        enabled,
-        tags,
-        publicKey: createPublicKey(unwrap(blob)),
-      }),
-    importPlain: async (keyName, privateKey, { operations, enabled, tags }) => {
+    async importWrapped(keyName, blob, { operations, enabled, tags, hardware, deadline }) {
+      checkTime({ deadline });
+      const type = hardware ? 'RSA-HSM' : 'RSA';
+      return add(keyName, { type, operations, enabled, tags, publicKey: createPublicKey(unwrap(blob)) });
+    },
+    async importPlain(keyName, privateKey, { operations, enabled, tags, deadline }) {
+      checkTime({ deadline });
       const key = createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' });
       return add(keyName, { type: 'RSA', operations, enabled, tags, publicKey: createPublicKey(key) });
     },
-    async setEnabled(keyName, version, enabled) {
+    async setEnabled(keyName, version, enabled, options) {
+      checkTime(options);
       const found = held.get(keyName)?.find((entry) => entry.version === version);
       if (found === undefined) throw new AzureFailure('absent', 'there is no such key');
       found.enabled = enabled;
       return found;
     },
-    async deleteKey(keyName) {
+    async deleteKey(keyName, options) {
+      checkTime(options);
+      if (!held.delete(keyName)) return false;
       deleted.add(keyName);
-      return held.delete(keyName);
+      return true;
     },
     listVersions: async (keyName) => held.get(keyName) ?? [],
     putForeign(keyName, publicKey, tags = {}) {

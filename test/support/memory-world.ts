@@ -31,10 +31,11 @@ export function createWorld(): MemoryWorld {
   const locks = new Map<string, { until: number }>();
   const witnesses = new Set<Witness>();
   let time = Date.parse('2026-01-01T00:00:00Z');
+  const now = () => new Date(time);
   const queue: QueuedMessage[] = [];
 
   function vaultOf(name: string): MemoryVault {
-    const vault = vaults.get(name) ?? createMemoryVault(name, fixtures().exchangeKey);
+    const vault = vaults.get(name) ?? createMemoryVault(name, fixtures().exchangeKey, now);
     vaults.set(name, vault);
     return vault;
   }
@@ -53,7 +54,7 @@ export function createWorld(): MemoryWorld {
     vaults,
     vault: vaultOf,
     queue,
-    now: () => new Date(time),
+    now,
     pass: (seconds) => void (time += seconds * 1000),
     openTable(name) {
       const table = tables.get(name) ?? createMemoryTable();
