@@ -12,6 +12,9 @@ export interface DistributionReference {
 /** The queue that wakes the distribution reconciler. */
 export const distributionQueue = 'distribution';
 
+/** What a name can be made of, so that nothing else ever gets as far as a table. */
+const name = z.string().regex(/^\w([\w.-]*\w)?$/);
+
 /**
  * What a message says: look at this distribution. It carries no instruction and nothing secret, so that a lost,
  * doubled, late or reordered one can't do harm.
@@ -20,9 +23,9 @@ export const distributionQueue = 'distribution';
  */
 const wakeUpSchema = z.strictObject({
   wakeUp: z.strictObject({
-    mount: z.string().min(1).max(64),
-    key: z.string().min(1).max(512),
-    provider: z.string().min(1).max(512),
+    mount: name.max(64),
+    key: name.max(512),
+    provider: name.max(512),
   }),
 });
 

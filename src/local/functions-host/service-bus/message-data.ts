@@ -54,14 +54,20 @@ function expiry(time: Date | undefined): unknown {
   return time && time.getUTCFullYear() > 9999 ? '9999-12-31T23:59:59.9999999Z' : time;
 }
 
+/** What can't be read, because it is nested too deeply for instance, changes nothing. */
 function overwrite(metadata: Record<string, RpcTypedData>, text: string): Record<string, RpcTypedData> {
-  const fields = parseObject(text);
-  const result = { ...metadata };
-  for (const [name, value] of Object.entries(fields)) {
-    const taken = Object.keys(result).find((one) => one.toLowerCase() === name.toLowerCase());
-    result[taken ?? name] = toRpc(value);
+  const namesByLowerCase = new Map(Object.keys(metadata).map((name) => [name.toLowerCase(), name]));
+  const result = new Map(Object.entries(metadata));
+  try {
+    for (const [name, value] of Object.entries(parseObject(text))) {
+      const taken = namesByLowerCase.get(name.toLowerCase()) ?? name;
+      namesByLowerCase.set(name.toLowerCase(), taken);
+      result.set(taken, toRpc(value));
+    }
+  } catch {
+    return metadata;
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 function parseObject(text: string): Record<string, unknown> {

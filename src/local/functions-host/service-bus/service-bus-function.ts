@@ -64,8 +64,8 @@ export function createServiceBusFunction(options: ServiceBusOptions): ServiceBus
   };
 
   const processMessage: ProcessMessage = async (receiver, message) => {
-    const { data, triggerMetadata } = toMessageData(message, asBytes);
     try {
+      const { data, triggerMetadata } = toMessageData(message, asBytes);
       await invoker.invoke(name, {
         reason: `New ServiceBus message detected on '${entity.path}'.`,
         inputData: [{ name: bindingName, data }],
