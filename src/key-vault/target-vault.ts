@@ -3,6 +3,7 @@ import { KeyClient } from '@azure/keyvault-keys';
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
+import { keepBodies } from './kept-bodies.ts';
 import { toPlainJsonWebKey, toVaultKey, type VaultKey } from './transformations.ts';
 
 /**
@@ -65,7 +66,7 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
   const deadlines = createDeadlines();
   const changes = new KeyClient(url, credential, {
     retryOptions: { maxRetries: 0 },
-    additionalPolicies: [{ policy: deadlines.policy, position: 'perRetry' }],
+    additionalPolicies: [...keepBodies(), { policy: deadlines.policy, position: 'perRetry' }],
   });
 
   async function run<T>(
