@@ -92,7 +92,7 @@ function changedSettings(
   return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-export function vaultOf(host: FunctionsHost, token: string): VaultCall {
+export function vaultOf(host: Pick<FunctionsHost, 'url'>, token: string): VaultCall {
   return async (method, path, body, headers = {}) => {
     const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
     const response = await fetch(`${host.url}/v1/${path}`, {

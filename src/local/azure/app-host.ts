@@ -6,7 +6,7 @@ const workerPreload = ['../loopback-names-preload.ts', './worker-preload.ts'].ma
 );
 
 /** Runs an app on the local Functions host, in a worker that knows the loopback names which its settings hold. */
-export async function startAppHost(options: Omit<FunctionsHostOptions, 'preload'>): Promise<FunctionsHost> {
+export async function startAppHost({ preload = [], ...options }: FunctionsHostOptions): Promise<FunctionsHost> {
   const { startFunctionsHost } = await import('../functions-host/index.ts');
-  return startFunctionsHost({ ...options, preload: workerPreload });
+  return startFunctionsHost({ ...options, preload: [...workerPreload, ...preload] });
 }

@@ -37,6 +37,8 @@ export interface FunctionsHostOptions {
   functionKeys?: Readonly<Record<string, string>>;
   /** Timers' statuses. Give an earlier host's to have what was missed since made up for. */
   scheduleStore?: ScheduleStore;
+  /** False: another instance holds the lock of the timers, and here they run only when an administrator asks. */
+  timersBySchedule?: boolean;
   now?: () => Date;
 }
 
@@ -89,7 +91,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     await supervisor.stop();
     throw error;
   });
-  triggers.start();
+  triggers.start({ timers: options.timersBySchedule ?? true });
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll({ front, triggers, invoker, supervisor }));

@@ -23,7 +23,8 @@ export interface TriggersOptions {
 }
 
 export interface Triggers extends Pick<FunctionIndex, 'routes' | 'served'> {
-  start(): void;
+  /** @param listening.timers whether timers run by their schedules too, not only when they are asked to */
+  start(listening: { timers: boolean }): void;
   /** Runs a timer beside its schedule. @returns false when there is none of this name, whatever its case */
   runTimer: (name: string) => boolean;
   /** Fires nothing more; resolves when the messages that were taken are settled. */
@@ -65,8 +66,9 @@ export function createTriggers(options: TriggersOptions): Triggers {
   return {
     routes,
     served,
-    start() {
-      for (const one of [...timers.values(), ...serviceBus]) one.start();
+    start(listening) {
+      for (const listener of serviceBus) listener.start();
+      if (listening.timers) for (const timer of timers.values()) timer.start();
     },
     runTimer(name) {
       const found = [...timers].find(([one]) => one.toLowerCase() === name.toLowerCase());

@@ -13,6 +13,7 @@ import { createTaskLimit } from './keys/task-limit.ts';
 import { listen, type Listener } from './listener.ts';
 import { createRouter } from './router.ts';
 import { secretRoutes } from './secrets/routes.ts';
+import { inspectVault, type VaultInspection } from './inspection.ts';
 import { createServe } from './serve.ts';
 import { createThrottle } from './throttle.ts';
 import type { ThrottleOptions } from './vault-limits.ts';
@@ -20,6 +21,7 @@ import { createVault, type Vault, type VaultContents, type VaultOptions } from '
 
 export type { AccessPolicyGrant, RoleGrant, VaultAccess } from './access.ts';
 export type { KeyVaultCall } from './calls.ts';
+export type { InspectedKey, InspectedKeyVersion, VaultInspection } from './inspection.ts';
 export type { ThrottleOptions, VaultLimits } from './vault-limits.ts';
 export type { VaultOptions } from './vault.ts';
 
@@ -53,8 +55,12 @@ export interface KeyVaultStandIn {
   readonly vaults: ReadonlyMap<string, VaultAddress>;
   /** In the order in which they ended. */
   readonly calls: readonly KeyVaultCall[];
+  /** Told of every call when it has ended, before it is answered. @returns a function that ends this */
+  onCall(listener: (call: KeyVaultCall) => void): () => void;
   /** @throws Error for a vault that doesn't exist */
   control(vaultName: string): VaultControl;
+  /** @throws Error for a vault that doesn't exist */
+  inspect(vaultName: string): VaultInspection;
   /** All contents of all vaults, private keys in the clear: for a later start. */
   snapshot(): Buffer;
   stop(): Promise<void>;
@@ -87,12 +93,16 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
   const limit = createTaskLimit(generationsAtOnce);
   const generate: GenerateMaterial = (spec) => limit(() => generateMaterial(spec));
   const calls: KeyVaultCall[] = [];
+  const listeningToCalls = new Set<(call: KeyVaultCall) => void>();
   const serve = createServe({
     ...options,
     match: createRouter([...keyRoutes(generate), ...secretRoutes()]),
     prepare: createDueRotations(generate),
     charge: createThrottle(options.throttle, options.now),
-    record: (call) => void calls.push(call),
+    record(call) {
+      calls.push(call);
+      for (const listener of listeningToCalls) listener(call);
+    },
   });
   const respond = (vault: Vault) => (request: IncomingMessage, response: ServerResponse) =>
     void serve(vault, request, response).catch(() => request.socket.destroy());
@@ -129,6 +139,11 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
     await stop();
     throw error;
   }
+  const existing = (vaultName: string): Vault => {
+    const vault = vaults.get(vaultName);
+    if (!vault) throw new Error(`There is no vault '${vaultName}'.`);
+    return vault;
+  };
   const byHostname = new Map([...vaults.values()].map((vault) => [vault.hostname, vault]));
   shared.onRequest((request, response) => {
     const vault = byHostname.get((request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase());
@@ -146,7 +161,12 @@ export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultS
       ]),
     ),
     calls,
-    control: (vaultName) => controlOf(vaults.get(vaultName), vaultName),
+    onCall(listener) {
+      listeningToCalls.add(listener);
+      return () => void listeningToCalls.delete(listener);
+    },
+    control: (vaultName) => controlOf(existing(vaultName)),
+    inspect: (vaultName) => inspectVault(existing(vaultName)),
     snapshot: () => snapshotOf(vaults, backups),
     stop,
   };
@@ -167,8 +187,7 @@ function snapshotOf(vaults: ReadonlyMap<string, Vault>, backups: Backups): Buffe
   return serialize(snapshot);
 }
 
-function controlOf(vault: Vault | undefined, vaultName: string): VaultControl {
-  if (!vault) throw new Error(`There is no vault '${vaultName}'.`);
+function controlOf(vault: Vault): VaultControl {
   return {
     setAccess: (principalObjectId, grant) => vault.access.set(principalObjectId, grant),
     removeAccess: (principalObjectId) => vault.access.remove(principalObjectId),

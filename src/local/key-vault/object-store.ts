@@ -67,6 +67,8 @@ export interface ObjectStoreOptions<Version extends StoredVersion> {
  */
 export interface ObjectStore<Version extends StoredVersion> {
   find(name: string): StoredObject<Version> | undefined;
+  /** The object in whatever state it is. */
+  peek(name: string): StoredObject<Version> | undefined;
   /** @throws KeyVaultError 404 */
   live(name: string): StoredObject<Version>;
   /** @param version the empty string for the newest. @throws KeyVaultError 404 */
@@ -179,6 +181,7 @@ export function createObjectStore<Version extends StoredVersion>(
       const object = get(name);
       return object && isLive(object) ? object : undefined;
     },
+    peek: get,
     live,
     version(name, version) {
       const object = live(name);

@@ -37,8 +37,10 @@ export interface PlatformOptions {
   /** Where all but messages is kept for the next start. Absent: nothing is kept. */
   dataDirectory?: string;
   faults?: Faults;
-  /** Of the vaults. Tokens, messages and locks keep real time, by which their clients judge them. */
+  /** Of the vaults. Tokens keep real time, by which their clients judge them. */
   now?: () => Date;
+  /** Of the queues, in the place of real time: messages' times and locks. The app's clock has to agree with it. */
+  brokerNow?: () => Date;
   vaultBehaviour?: VaultBehaviour;
   /** What `seed` shall make valid; `root` unless given. */
   rootToken?: string;
@@ -120,6 +122,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     dataDirectory: options.dataDirectory,
     faults,
     now: options.now,
+    brokerNow: options.brokerNow,
     vaultBehaviour: options.vaultBehaviour ?? {},
     prepare: ({ entra, keyVault }) =>
       ensureRootKey({

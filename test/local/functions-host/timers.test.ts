@@ -173,6 +173,15 @@ describe('POST /admin/functions/<name>', () => {
     expect(await runByAdministrator('hourly', app, 'wrong')).toBe(401);
     expect(await runByAdministrator('nobody')).toBe(404);
   });
+
+  it('is the only thing that runs one where another instance holds the lock', async () => {
+    const other = await startApp({ app: 'timers', host: { masterKey: 'master', timersBySchedule: false } });
+    // Slower than the second after which every timer of this app that isn't held back has run.
+    await runsOf('everySecond', recordsOf('everySecond').length + 2);
+    expect(other.lines.filter(({ category }) => category.endsWith('.User'))).toEqual([]);
+    expect(await runByAdministrator('everySecond', other)).toBe(202);
+    expect(await runsOf('everySecond', 1, other)).toHaveLength(1);
+  });
 });
 
 describe('what a host missed while it was down', () => {
