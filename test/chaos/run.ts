@@ -36,7 +36,7 @@ export interface ChaosResult {
 }
 
 export interface RunOptions extends ChaosOptions {
-  /** After the last kill the clock is put forward from one timer cycle to the next. */
+  /** After the last kill the clock is put forward to the next timer cycle whenever nothing is left to do before. */
   putsClockForward: boolean;
   progress: (line: string) => void;
 }
@@ -101,16 +101,19 @@ export async function runChaos(options: RunOptions): Promise<ChaosResult> {
   progress(`${ledgers.length * vaults.length} copies distributed`);
 
   const callsBefore = platform.keyVault.calls.length;
-  const timers = createTimers({ hosts, masterKey, random: randomOf(3), clock, putsClockForward });
+  const queue = platform.broker.queue(distributionQueue);
+  const isIdle = () => queue.active === 0;
+  const random = randomOf(3);
+  const timers = createTimers({ hosts, masterKey, random, clock, ...(putsClockForward && { isIdle }) });
   const callers = createCallers({ service, ledgers, vaults, random: randomOf(4), count: callersAtOnce });
   const ticking = new AbortController();
   const ticks = putsClockForward ? undefined : timers.run(ticking.signal);
   const calling = callers.run();
-  const random = randomOf(5);
+  const killing = randomOf(5);
   const end = performance.now() + durationSeconds * 1000;
   while (performance.now() < end) {
     await sleep(killEverySeconds * 1000);
-    await hosts.killOne(random);
+    await hosts.killOne(killing);
     if (hosts.kills % 10 === 0) progress(`${hosts.kills} kills, ${watch.versions} versions`);
   }
   callers.stop();
@@ -126,7 +129,7 @@ export async function runChaos(options: RunOptions): Promise<ChaosResult> {
   ticking.abort();
   await lastTicks;
   watch.stop();
-  const deadLetters = platform.broker.queue(distributionQueue).deadLetters();
+  const deadLetters = queue.deadLetters();
   return {
     kills: hosts.kills,
     tally: callers.tally,

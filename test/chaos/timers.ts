@@ -4,8 +4,9 @@ import type { Hosts } from './hosts.ts';
 
 /** How often the platform's timers go by: the app's most frequent one is due every minute. */
 const cycleSeconds = 60;
-/** How long the hosts have for what one cycle woke, where the clock is put forward to the next. */
-const pauseMilliseconds = 2500;
+/** How long a timer takes to wake whom it has to, with room to spare. */
+const pauseMilliseconds = 1500;
+const betweenLooksMilliseconds = 100;
 const timerNames = ['reconcile'];
 
 /** Runs the app's timers as the platform does: once a minute, on one of the instances. */
@@ -21,18 +22,24 @@ export interface TimersOptions {
   masterKey: string;
   random: () => number;
   clock: SharedClock;
-  /** The clock is put forward to the next minute in the place of waiting for it. */
-  putsClockForward: boolean;
+  /**
+   * The clock is put forward in the place of waiting for the next minute, once this says that nobody is at work: who
+   * is in the midst of a call would be taken for one that was paused. Absent: real time.
+   */
+  isIdle?: () => boolean;
 }
 
-export function createTimers({ hosts, masterKey, random, clock, putsClockForward }: TimersOptions): Timers {
+export function createTimers({ hosts, masterKey, random, clock, isIdle }: TimersOptions): Timers {
   let cycles = 0;
 
-  async function waitForMinute(signal: AbortSignal): Promise<void> {
+  async function waitForCycle(signal: AbortSignal): Promise<void> {
     const cycleMilliseconds = cycleSeconds * 1000;
-    const left = cycleMilliseconds - (clock.now().getTime() % cycleMilliseconds);
-    await sleep(putsClockForward ? pauseMilliseconds : left, undefined, { signal });
-    if (putsClockForward) await clock.putForward(cycleSeconds);
+    if (isIdle === undefined) {
+      return sleep(cycleMilliseconds - (clock.now().getTime() % cycleMilliseconds), undefined, { signal });
+    }
+    await sleep(pauseMilliseconds, undefined, { signal });
+    while (!isIdle()) await sleep(betweenLooksMilliseconds, undefined, { signal });
+    await clock.putForward(cycleSeconds);
   }
 
   /** Another instance takes over if the one whose turn it is dies. */
@@ -57,7 +64,7 @@ export function createTimers({ hosts, masterKey, random, clock, putsClockForward
     async run(signal) {
       while (!signal.aborted) {
         try {
-          await waitForMinute(signal);
+          await waitForCycle(signal);
         } catch (error) {
           if (signal.aborted) return;
           throw error;
