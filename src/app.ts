@@ -9,8 +9,10 @@ import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
 import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
+import { createLook } from './reconcile/drift/look.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
 import { createLeases } from './reconcile/leases.ts';
+import { createAnnouncer } from './reconcile/intents.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createStepRunner } from './reconcile/steps.ts';
 import { createSweep } from './reconcile/sweep.ts';
@@ -59,7 +61,9 @@ export function createApp(environment: Record<string, string | undefined>, log: 
 
   const importer = createVersionImporter({ ...state, targets, now });
   const leases = createLeases({ keys: state.keys, now });
-  const steps = createStepRunner({ ...state, targets, importer, leases, now });
+  const announcer = createAnnouncer({ intents: state.intents, messaging, now });
+  const look = createLook({ keys: state.keys, announcer, now });
+  const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
   const reconciler = createReconciler({ ...state, messaging, steps, now });
   const keyManagement = createKeyManagement({
     state,

@@ -6,7 +6,7 @@ export interface Call {
   /** In words: `import key "rsa-1-1700000000"`. */
   action: string;
   /** Key Vault's own word in access policies; the RBAC data action is derived from it. */
-  permission: 'get' | 'list' | 'create' | 'import' | 'update' | 'delete' | 'wrapKey' | 'unwrapKey';
+  permission: 'get' | 'list' | 'create' | 'import' | 'update' | 'delete' | 'recover' | 'wrapKey' | 'unwrapKey';
   /** Whether the call changes the vault, so that a lost reply leaves its outcome unknown. */
   changes: boolean;
 }
@@ -18,6 +18,7 @@ const dataActions: Record<Call['permission'], string> = {
   import: 'keys/import/action',
   update: 'keys/update/action',
   delete: 'keys/delete',
+  recover: 'keys/recover/action',
   wrapKey: 'keys/wrap/action',
   unwrapKey: 'keys/unwrap/action',
 };

@@ -1,10 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenCredential } from '@azure/core-auth';
 import { KeyClient } from '@azure/keyvault-keys';
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
 import { keepBodies } from './kept-bodies.ts';
-import { toPlainJsonWebKey, toVaultKey, type VaultKey } from './transformations.ts';
+import {
+  toKeyItem,
+  toPlainJsonWebKey,
+  toVaultKey,
+  toVersionSummary,
+  type KeyItem,
+  type VaultKey,
+  type VersionSummary,
+} from './transformations.ts';
+
+export type { KeyItem, VersionSummary } from './transformations.ts';
 
 /**
  * When a change must have ended. A call that can't be sent before then fails as `unavailable`, without an effect; one
@@ -22,10 +33,12 @@ export interface ImportOptions extends Deadline {
   tags: Record<string, string>;
 }
 
-export interface VersionSummary {
-  version: string;
+/** What a version of a key is to be like, set by one request. */
+export interface VersionAttributes {
   enabled: boolean;
-  tags: Readonly<Record<string, string>>;
+  operations: readonly string[];
+  /** All of them: others are taken off. */
+  tags: Record<string, string>;
 }
 
 /**
@@ -36,17 +49,31 @@ export interface TargetVault {
   name: string;
   /** The newest version. */
   getKey(keyName: string): Promise<VaultKey | undefined>;
+  getKeyVersion(keyName: string, version: string): Promise<VaultKey | undefined>;
   /** Makes an RSA-HSM key that can do nothing but receive other keys. */
   createKeyExchangeKey(keyName: string, tags: Record<string, string>): Promise<VaultKey>;
   /** @param blob from `wrapForTransfer` */
   importWrapped(keyName: string, blob: Buffer, options: ImportOptions & { hardware: boolean }): Promise<VaultKey>;
   /** @param privateKey PKCS#8 DER; travels as text inside TLS */
   importPlain(keyName: string, privateKey: Buffer, options: ImportOptions): Promise<VaultKey>;
-  setEnabled(keyName: string, version: string, enabled: boolean, options: Deadline): Promise<VaultKey>;
+  /** Makes one version what it should be, whatever it was. */
+  updateVersion(keyName: string, version: string, attributes: VersionAttributes & Deadline): Promise<VaultKey>;
   /** @returns false if there was no such key */
   deleteKey(keyName: string, options: Deadline): Promise<boolean>;
   /** All versions, in no order. Needs the `list` permission. */
   listVersions(keyName: string): Promise<VersionSummary[]>;
+  /**
+   * All live keys, page by page as the vault gives them, in no order; pages may be empty. A listing that fails throws, at
+   * whichever page: only one that ends normally was complete. Needs the `list` permission.
+   */
+  listKeys(): AsyncIterable<readonly KeyItem[]>;
+  /** A deleted key that the vault still keeps. Needs no more than `get`. */
+  getDeletedKey(keyName: string): Promise<{ tags: Readonly<Record<string, string>> } | undefined>;
+  /**
+   * Brings a deleted key back with all its versions, which takes some ten seconds, and waits until it is live. Needs the `recover` permission.
+   * @returns false if there was no such deleted key
+   */
+  recoverKey(keyName: string, options: Deadline): Promise<boolean>;
 }
 
 export interface TargetVaultOptions {
@@ -59,6 +86,8 @@ export interface TargetVaultOptions {
 const keyExchangeKeyBits = 4096;
 const readTimeoutMilliseconds = 10_000;
 const changeTimeoutMilliseconds = 15_000;
+
+const recoveryPauseMilliseconds = 500;
 
 export function createTargetVault({ name, url, credential }: TargetVaultOptions): TargetVault {
   const reads = new KeyClient(url, credential, { retryOptions: { maxRetries: 2, retryDelayInMs: 200 } });
@@ -84,17 +113,30 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
     }
   }
 
+  async function undefinedIfAbsent<T>(result: Promise<T>): Promise<T | undefined> {
+    try {
+      return await result;
+    } catch (error) {
+      if (isAzureFailure(error, 'absent')) return undefined;
+      throw error;
+    }
+  }
+
+  function getKey(keyName: string): Promise<VaultKey | undefined> {
+    const call = { action: `read key "${keyName}"`, permission: 'get', changes: false } as const;
+    return undefinedIfAbsent(run(call, async (options) => toVaultKey(await reads.getKey(keyName, options))));
+  }
+
   return {
     name,
+    getKey,
 
-    async getKey(keyName) {
-      try {
-        const call = { action: `read key "${keyName}"`, permission: 'get', changes: false } as const;
-        return toVaultKey(await run(call, (options) => reads.getKey(keyName, options)));
-      } catch (error) {
-        if (isAzureFailure(error, 'absent')) return undefined;
-        throw error;
-      }
+    getKeyVersion(keyName, version) {
+      const action = `read version ${version} of key "${keyName}"`;
+      const call = { action, permission: 'get', changes: false } as const;
+      return undefinedIfAbsent(
+        run(call, async (options) => toVaultKey(await reads.getKey(keyName, { ...options, version }))),
+      );
     },
 
     async createKeyExchangeKey(keyName, tags) {
@@ -132,23 +174,23 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       );
     },
 
-    async setEnabled(keyName, version, enabled, { deadline }) {
+    async updateVersion(keyName, version, { enabled, operations, tags, deadline }) {
       const action = `${enabled ? 'enable' : 'disable'} version ${version} of key "${keyName}"`;
       const call = { action, permission: 'update', changes: true } as const;
+      const attributes = { enabled, keyOps: [...operations], tags };
       return toVaultKey(
-        await run(call, (options) => changes.updateKeyProperties(keyName, version, { ...options, enabled }), deadline),
+        await run(
+          call,
+          (options) => changes.updateKeyProperties(keyName, version, { ...options, ...attributes }),
+          deadline,
+        ),
       );
     },
 
     async deleteKey(keyName, { deadline }) {
-      try {
-        const call = { action: `delete key "${keyName}"`, permission: 'delete', changes: true } as const;
-        await run(call, (options) => changes.beginDeleteKey(keyName, options), deadline);
-        return true;
-      } catch (error) {
-        if (isAzureFailure(error, 'absent')) return false;
-        throw error;
-      }
+      const call = { action: `delete key "${keyName}"`, permission: 'delete', changes: true } as const;
+      const deleted = run(call, (options) => changes.beginDeleteKey(keyName, options), deadline);
+      return (await undefinedIfAbsent(deleted)) !== undefined;
     },
 
     async listVersions(keyName) {
@@ -156,13 +198,47 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       return run(call, async (options) => {
         const summaries: VersionSummary[] = [];
         for await (const properties of reads.listPropertiesOfKeyVersions(keyName, options)) {
-          const { version, enabled, tags } = properties;
-          if (version === undefined)
-            throw new AzureFailure('unavailable', 'a page of versions had an entry without version');
-          summaries.push({ version, enabled: enabled ?? true, tags: tags ?? {} });
+          summaries.push(toVersionSummary(properties));
         }
         return summaries;
       });
+    },
+
+    async *listKeys() {
+      const call = { action: 'list the keys', permission: 'list', changes: false } as const;
+      const listing = new AbortController();
+      const pages = reads.listPropertiesOfKeys({ abortSignal: listing.signal }).byPage();
+      for (;;) {
+        const page = await run(call, async () => {
+          const timer = setTimeout(() => listing.abort(), readTimeoutMilliseconds);
+          return pages.next().finally(() => clearTimeout(timer));
+        });
+        if (page.done === true) return;
+        yield page.value.map(toKeyItem);
+      }
+    },
+
+    getDeletedKey(keyName) {
+      const call = { action: `look for the deleted key "${keyName}"`, permission: 'get', changes: false } as const;
+      return undefinedIfAbsent(
+        run(call, async (options) => {
+          const { properties } = await reads.getDeletedKey(keyName, options);
+          return { tags: properties.tags ?? {} };
+        }),
+      );
+    },
+
+    async recoverKey(keyName, { deadline }) {
+      const call = { action: `recover key "${keyName}"`, permission: 'recover', changes: true } as const;
+      const begun = run(call, (options) => changes.beginRecoverDeletedKey(keyName, options), deadline);
+      if ((await undefinedIfAbsent(begun)) === undefined) return false;
+      while ((await getKey(keyName)) === undefined) {
+        if (Date.now() > deadline.getTime()) {
+          throw new AzureFailure('unavailable', `Key Vault "${name}" is still recovering key "${keyName}"`);
+        }
+        await sleep(recoveryPauseMilliseconds);
+      }
+      return true;
     },
   };
 }

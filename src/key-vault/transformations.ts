@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import type { JsonWebKey, KeyVaultKey } from '@azure/keyvault-keys';
+import type { JsonWebKey, KeyProperties, KeyVaultKey } from '@azure/keyvault-keys';
+import { AzureFailure } from '../azure-failure.ts';
 import { KeyfleetError } from '../errors.ts';
 
 /** A key version as a vault described it in a reply. */
@@ -14,7 +15,31 @@ export interface VaultKey {
   enabled: boolean;
   tags: Readonly<Record<string, string>>;
   publicKey: KeyObject;
+  /** When anything about this version was last changed, in whole seconds, by the vault's clock. */
+  updatedTime: Date;
 }
+
+/** A key as a list shows it: the attributes are those of its newest version, whose id a list doesn't tell. */
+export interface KeyItem {
+  name: string;
+  enabled: boolean;
+  tags: Readonly<Record<string, string>>;
+  /** Whole seconds, by the vault's clock. */
+  updatedTime: Date;
+}
+
+export interface VersionSummary {
+  version: string;
+  enabled: boolean;
+  tags: Readonly<Record<string, string>>;
+  /** Whole seconds, by the vault's clock. */
+  createdTime: Date;
+  /** Whole seconds, by the vault's clock. */
+  updatedTime: Date;
+}
+
+/** Where a vault doesn't say when: no time that it ever said is equal to this. */
+const unknownTime = new Date(0);
 
 /** @throws KeyfleetError `internal` if the reply lacks what every key has */
 export function toVaultKey({ id, key, properties }: KeyVaultKey): VaultKey {
@@ -31,6 +56,24 @@ export function toVaultKey({ id, key, properties }: KeyVaultKey): VaultKey {
     enabled: enabled ?? true,
     tags: tags ?? {},
     publicKey,
+    updatedTime: properties.updatedOn ?? unknownTime,
+  };
+}
+
+/** An entry of a list of keys. */
+export function toKeyItem({ name, enabled, tags, updatedOn }: KeyProperties): KeyItem {
+  return { name, enabled: enabled ?? true, tags: tags ?? {}, updatedTime: updatedOn ?? unknownTime };
+}
+
+/** An entry of a list of versions. @throws AzureFailure `unavailable` if it doesn't say which version it is */
+export function toVersionSummary({ version, enabled, tags, createdOn, updatedOn }: KeyProperties): VersionSummary {
+  if (version === undefined) throw new AzureFailure('unavailable', 'a page of versions had an entry without version');
+  return {
+    version,
+    enabled: enabled ?? true,
+    tags: tags ?? {},
+    createdTime: createdOn ?? unknownTime,
+    updatedTime: updatedOn ?? unknownTime,
   };
 }
 

@@ -31,7 +31,7 @@ export interface DistributionView {
 }
 
 export interface Distributions {
-  /** Distributes the key; again with the same values, tries again what the vault refused. */
+  /** Distributes the key; again with the same values, tries again what the vault refused and mends what was left alone. */
   write(reference: DistributionReference, fields: DistributionFields, waiting: Waiting): Promise<Outcome>;
   read(reference: DistributionReference): Promise<DistributionView | undefined>;
   /** Names of the keys distributed to a provider. */
@@ -73,7 +73,7 @@ export function createDistributions({
         existing === undefined
           ? (await providers.holdKey(reference, reference.key)) &&
             (await keys.addDistribution(decision.state, await named(reference, decision)))
-          : await forgetRefusal(reference, existing.distribution);
+          : await tryAgain(reference, existing.distribution);
       if (!written) return undefined;
       return wakeAll(announcer, [{ subject, stamp }], () =>
         settlement.settle(reference, [reference.provider], waiting),
@@ -90,13 +90,11 @@ export function createDistributions({
     return { ...draft, kmsName, distributedTime };
   }
 
-  async function forgetRefusal(
-    reference: DistributionReference,
-    existing: Stored<DistributionRecord>,
-  ): Promise<boolean> {
-    if (existing.refusal === undefined) return true;
-    const { refusal: _refusal, ...rest } = existing;
-    return keys.putDistribution(reference, rest);
+  /** Forgets what the vault refused, and has mended what would be left alone. */
+  async function tryAgain(reference: DistributionReference, existing: Stored<DistributionRecord>): Promise<boolean> {
+    const { refusal, drift, ...rest } = existing;
+    if (refusal === undefined && drift === undefined) return true;
+    return keys.putDistribution(reference, { ...rest, ...(drift && { drift: 'mend' }) });
   }
 
   return {
@@ -107,14 +105,14 @@ export function createDistributions({
       const found = state && findDistribution(state, reference);
       if (found === undefined) return undefined;
       const { kmsName, purpose, protection, distributedTime } = found.distribution;
-      const { refused, pending } = inspect(state, [reference.provider]);
+      const { refused, pending, left } = inspect(state, [reference.provider]);
       return {
         kmsName,
         purpose,
         protection,
         distributedTime,
         versions: new Map(found.placements.map(({ version, kmsVersion }) => [version, kmsVersion])),
-        warnings: [...refused, ...pending],
+        warnings: [...refused, ...pending, ...left],
       };
     },
 

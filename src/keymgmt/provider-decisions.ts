@@ -1,7 +1,7 @@
 import { KeyfleetError } from '../errors.ts';
 import { keyExchangeKeyName, ownerOf } from '../reconcile/target.ts';
 import type { Stored } from '../state/key-records.ts';
-import type { ProviderRecord, ProviderReference } from '../state/providers.ts';
+import type { DriftPolicy, ProviderRecord, ProviderReference } from '../state/providers.ts';
 import type { Decision } from './decision.ts';
 
 /*
@@ -14,6 +14,7 @@ export interface ProviderFields {
   provider?: string;
   keyCollection?: string;
   credentials?: Record<string, string>;
+  drift?: string;
 }
 
 export interface ProviderCreation extends Decision {
@@ -49,6 +50,7 @@ export function decideProviderCreation(
     kekName: keyExchangeKeyName(ownerOf(reference.mount, reference.provider), createdTime),
     createdTime,
     credentials: fields.credentials ?? {},
+    ...checkedDrift(fields.drift),
   };
   open(record);
   const { provider } = reference;
@@ -69,12 +71,18 @@ export function decideProviderUpdate(
   if (fields.keyCollection !== undefined && fields.keyCollection !== current.keyCollection) {
     throw immutable('key_collection', current.keyCollection, reference);
   }
-  if (fields.credentials === undefined) return { record: undefined, changes: [] };
-  const record = { ...current, credentials: fields.credentials };
+  const drift = checkedDrift(fields.drift);
+  const { credentials } = fields;
+  if (credentials === undefined && drift === undefined) return { record: undefined, changes: [] };
+  const record = { ...current, ...(credentials && { credentials }), ...drift };
   open(record);
   const { provider } = reference;
-  const description = `replace the credentials of provider "${provider}"`;
-  return { record, changes: [{ path: `kms/${provider}`, action: 'update', description }] };
+  const descriptions = [
+    ...(credentials ? [`replace the credentials of provider "${provider}"`] : []),
+    ...(drift ? [`have provider "${provider}" ${drift.drift} what somebody changes in its vault`] : []),
+  ];
+  const path = `kms/${provider}`;
+  return { record, changes: descriptions.map((description) => ({ path, action: 'update', description })) };
 }
 
 /**
@@ -117,6 +125,12 @@ function checkedVaultName(name: string | undefined): string {
     );
   }
   return name;
+}
+
+function checkedDrift(given: string | undefined): { drift: DriftPolicy } | undefined {
+  if (given === undefined) return undefined;
+  if (given === 'repair' || given === 'report' || given === 'ignore') return { drift: given };
+  throw new KeyfleetError('invalid_request', `drift is ${JSON.stringify(given)}: give repair, report or ignore`);
 }
 
 function immutable(field: string, value: string, { provider }: ProviderReference): KeyfleetError {

@@ -3,7 +3,7 @@ import type { Targets } from '../reconcile/target.ts';
 import type { Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
-import type { ProviderRecord, ProviderReference, ProviderStore } from '../state/providers.ts';
+import type { DriftPolicy, ProviderRecord, ProviderReference, ProviderStore } from '../state/providers.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
 import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
 import {
@@ -19,6 +19,8 @@ import { refusedKeys } from './refused-keys.ts';
 export interface ProviderView {
   provider: string;
   keyCollection: string;
+  /** Where one was chosen. */
+  drift?: DriftPolicy;
 }
 
 export interface Providers {
@@ -83,7 +85,9 @@ export function createProviders({ providers, keys, names, announcer, targets, no
 
     async read(reference) {
       const record = await providers.read(reference);
-      return record && { provider: record.kind, keyCollection: record.keyCollection };
+      if (record === undefined) return undefined;
+      const { kind, keyCollection, drift } = record;
+      return { provider: kind, keyCollection, ...(drift && { drift }) };
     },
 
     list: (mount) => names.list(mount, 'provider'),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyfleetError } from '../errors.ts';
+import { describeLeft } from '../reconcile/drift/findings.ts';
 import { describeStep, nextStep } from '../reconcile/plan.ts';
 import type { KeyReference, KeyState } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
@@ -36,7 +37,7 @@ export function createSettlement({ keys, waitSeconds }: SettlementOptions): Sett
         const undecided = status.pending.length > 0 && left > 0;
         if (!undecided) {
           if (status.refused.length > 0) throw new KeyfleetError('upstream_refused', status.refused.join('; '));
-          return { warnings: status.pending };
+          return { warnings: [...status.pending, ...status.left] };
         }
         await sleep(Math.min(pause, left));
       }
@@ -44,19 +45,25 @@ export function createSettlement({ keys, waitSeconds }: SettlementOptions): Sett
   };
 }
 
-/** What the vaults of `providers` have refused and what they still lack. */
+/** What the vaults of `providers` have refused, what they still lack, and what somebody did there and is left alone. */
 export function inspect(
   state: KeyState | undefined,
   providers: readonly string[],
-): { refused: readonly string[]; pending: readonly string[] } {
+): { refused: readonly string[]; pending: readonly string[]; left: readonly string[] } {
   const refused: string[] = [];
   const pending: string[] = [];
+  const left: string[] = [];
   for (const distribution of state?.distributions ?? []) {
     const { provider, refusal, delay } = distribution.distribution;
     if (state === undefined || !providers.includes(provider)) continue;
+    const where = `kms/${provider}/key/${state.reference.key}`;
+    for (const finding of describeLeft(state, distribution)) {
+      left.push(
+        `provider "${provider}": ${finding}. It is left as it is; write ${where} again to have it mended if it can be`,
+      );
+    }
     const step = nextStep(state, distribution);
     if (step === undefined) continue;
-    const where = `kms/${provider}/key/${state.reference.key}`;
     if (refusal !== undefined) {
       const next =
         refusal.retryTime === undefined ? 'It is tried again on request' : 'It is tried again from time to time';
@@ -68,5 +75,5 @@ export function inspect(
       );
     }
   }
-  return { refused, pending };
+  return { refused, pending, left };
 }

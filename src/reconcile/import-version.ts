@@ -4,26 +4,25 @@ import { KeyfleetError } from '../errors.ts';
 import { wrapForTransfer } from '../key-vault/byok.ts';
 import type { ImportOptions, TargetVault } from '../key-vault/target-vault.ts';
 import type { VaultKey } from '../key-vault/transformations.ts';
-import type { Copy, DistributionRecord, KeyReference, Stored, VersionRecord } from '../state/key-records.ts';
+import type {
+  Copy,
+  DistributionRecord,
+  DistributionReference,
+  KeyReference,
+  Stored,
+  VersionRecord,
+} from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
 import { keyExchangeKeyName, ownerOf, type Targets } from './target.ts';
-
-/** Key Vault's names for Vault's purposes. */
-const operationByPurpose: Record<string, string> = {
-  encrypt: 'encrypt',
-  decrypt: 'decrypt',
-  sign: 'sign',
-  verify: 'verify',
-  wrap: 'wrapKey',
-  unwrap: 'unwrapKey',
-};
-
-/** Tags written in the same call as the version: how we know it again. */
-export const tagNames = { kmsName: 'key_name', owner: 'keyfleet-key', version: 'keyfleet-version' } as const;
+import { operationsOf, ownerTag, sameMembers, tagNames, tagsOf } from './version-marks.ts';
 
 /** A version as it came to be in the vault. */
-export type Placed = Copy;
+export interface Placed extends Copy {
+  updatedTime: Date;
+  /** Set if a read showed it, not the reply to a change. */
+  readTime?: Date;
+}
 
 export interface ImportRequest {
   reference: KeyReference;
@@ -73,8 +72,8 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const { vault, distribution, version } = request;
       const newest = await vault.getKey(distribution.kmsName);
       if (newest === undefined) return undefined;
-      if (newest.tags[tagNames.owner] !== ownerTag(request)) {
-        if (distribution.attempt?.version === version.version) return findAmongVersions(request);
+      if (newest.tags[tagNames.owner] !== ownerTag(distributionOf(request))) {
+        if (distribution.attempt?.version === version.version) return findAmongVersions(request, now());
         throw new AzureFailure(
           'conflict',
           `Key Vault "${vault.name}" has a key "${distribution.kmsName}" of somebody else`,
@@ -83,9 +82,9 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const found = Number(newest.tags[tagNames.version]);
       // Versions go to the vault in ascending order, so what is newer than the newest isn't there.
       if (found < version.version) return undefined;
-      if (found > version.version) return findAmongVersions(request);
+      if (found > version.version) return findAmongVersions(request, now());
       verify(newest, request);
-      return { kmsVersion: newest.version, enabled: newest.enabled };
+      return toPlaced(newest, now());
     },
 
     async prepare(request) {
@@ -110,11 +109,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
         const options: ImportOptions = {
           operations: operationsOf(distribution),
           enabled,
-          tags: {
-            [tagNames.kmsName]: distribution.kmsName,
-            [tagNames.owner]: ownerTag(request),
-            [tagNames.version]: String(version.version),
-          },
+          tags: tagsOf(distributionOf(request), distribution, version),
           deadline,
         };
         const imported =
@@ -125,7 +120,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
                 hardware: distribution.protection === 'hsm',
               });
         verify(imported, request);
-        return { kmsVersion: imported.version, enabled: imported.enabled };
+        return toPlaced(imported);
       } finally {
         privateKey.fill(0);
       }
@@ -134,10 +129,10 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
 }
 
 /** The only use of the list permission: somebody else's version on top hides whether ours is below. */
-async function findAmongVersions(request: ImportRequest): Promise<Placed | undefined> {
+async function findAmongVersions(request: ImportRequest, now: Date): Promise<Placed | undefined> {
   const { vault, distribution, version } = request;
   const versions = await vault.listVersions(distribution.kmsName);
-  const ours = versions.filter(({ tags }) => tags[tagNames.owner] === ownerTag(request));
+  const ours = versions.filter(({ tags }) => tags[tagNames.owner] === ownerTag(distributionOf(request)));
   if (ours.length === 0) {
     throw new AzureFailure(
       'refused',
@@ -145,7 +140,7 @@ async function findAmongVersions(request: ImportRequest): Promise<Placed | undef
     );
   }
   const found = ours.find(({ tags }) => tags[tagNames.version] === String(version.version));
-  return found && { kmsVersion: found.version, enabled: found.enabled };
+  return found && toPlaced(found, now);
 }
 
 /** Confirmation rests on what the vault says it holds, not on the call having returned. */
@@ -163,14 +158,13 @@ function verify(key: VaultKey, { vault, distribution, version }: ImportRequest):
   );
 }
 
-function operationsOf({ purpose }: DistributionRecord): string[] {
-  return purpose.map((name) => operationByPurpose[name] ?? name);
+function toPlaced(
+  { version, enabled, updatedTime }: Pick<VaultKey, 'version' | 'enabled' | 'updatedTime'>,
+  readTime?: Date,
+): Placed {
+  return { kmsVersion: version, enabled, updatedTime, ...(readTime && { readTime }) };
 }
 
-function ownerTag({ reference, providerName }: ImportRequest): string {
-  return ownerOf(reference.mount, providerName, reference.key);
-}
-
-function sameMembers(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((member) => right.includes(member));
+function distributionOf({ reference, providerName }: ImportRequest): DistributionReference {
+  return { ...reference, provider: providerName };
 }

@@ -2,9 +2,13 @@ import type { Copy, PlacementRecord } from '../state/key-records.ts';
 
 /** A placement one of whose copies was changed. */
 export function replaceCopy(placement: PlacementRecord, copy: Copy): PlacementRecord {
-  const replaced = ({ kmsVersion, enabled }: Copy) => (kmsVersion === copy.kmsVersion ? copy : { kmsVersion, enabled });
+  const replaced = (known: Copy) => copyOf(known.kmsVersion === copy.kmsVersion ? copy : known);
   const { duplicates } = placement;
   return { ...placement, ...replaced(placement), ...(duplicates && { duplicates: duplicates.map(replaced) }) };
+}
+
+function copyOf({ kmsVersion, enabled }: Copy): Copy {
+  return { kmsVersion, enabled };
 }
 
 /**
@@ -21,5 +25,17 @@ export async function addCopy(
   const copies = [{ kmsVersion, enabled }, ...duplicates];
   if (copies.some((known) => known.kmsVersion === copy.kmsVersion)) return placement;
   const isNewest = (await readNewest()) === copy.kmsVersion;
-  return isNewest ? { ...placement, ...copy, duplicates: copies } : { ...placement, duplicates: [...duplicates, copy] };
+  if (!isNewest) return { ...placement, duplicates: [...duplicates, copyOf(copy)] };
+  // What was found out about the other one isn't true of this one.
+  const { deviations: _deviations, updatedTime: _updatedTime, readTime: _readTime, ...rest } = placement;
+  return { ...rest, ...copy, duplicates: copies };
+}
+
+/** A placement one of whose copies turned out not to be there, if it is one of its copies. */
+export function forgetCopy(placement: PlacementRecord, kmsVersion: string, readTime: Date): PlacementRecord {
+  if (placement.kmsVersion === kmsVersion) return { ...placement, readTime, deviations: ['missing'] };
+  const { duplicates, ...rest } = placement;
+  if (duplicates?.some((copy) => copy.kmsVersion === kmsVersion) !== true) return placement;
+  const left = duplicates.filter((copy) => copy.kmsVersion !== kmsVersion);
+  return { ...rest, ...(left.length > 0 && { duplicates: left }) };
 }

@@ -1,20 +1,27 @@
-import type { DistributionState, KeyState } from '../state/key-records.ts';
+import type { Deviation, DistributionState, KeyState, PlacementRecord } from '../state/key-records.ts';
 
 /** One thing that a vault still has to be made to do. */
 export type Step =
   | { kind: 'import'; version: number; enabled: boolean }
   | { kind: 'set-enabled'; version: number; kmsVersion: string; enabled: boolean }
+  /** Give a version the operations and tags that it should have, and leave it enabled or disabled as it is. */
+  | { kind: 'mend'; version: number; kmsVersion: string; enabled: boolean }
+  /** Bring back a key that is gone with all its versions. */
+  | { kind: 'restore' }
   /** Delete the key in the vault, then forget the distribution. */
   | { kind: 'remove' };
 
 /**
- * Compares what should be true of a key in one vault with what the vault has confirmed.
+ * Compares what should be true of a key in one vault with what the vault has confirmed or was seen to hold.
  *
  * The order is what keeps consumers safe. Versions are imported in ascending order, disabled ones too, because whatever
- * is imported last becomes what versionless consumers get. Enabling goes before disabling, and disabling waits until
- * the newest version is confirmed and enabled, so that a live key always has a version that works.
+ * is imported last becomes what versionless consumers get; so an old one that is missing below a newer one is never put
+ * on top. Enabling goes before mending and mending before disabling, and disabling waits until the newest version is
+ * there, enabled and of use, so that a live key always has a version that works.
  *
- * @returns the next step, or undefined if the vault agrees
+ * Where what somebody did in the vault is to be left alone, no step undoes it.
+ *
+ * @returns the next step, or undefined if the vault agrees, or as far as it may be made to
  */
 export function nextStep(
   { key, versions }: KeyState,
@@ -22,19 +29,54 @@ export function nextStep(
 ): Step | undefined {
   if (distribution.removing) return { kind: 'remove' };
 
-  const placed = new Map(placements.map((placement) => [placement.version, placement]));
-  const shouldBeEnabled = (version: number) => version >= key.minEnabledVersion;
+  const leavesDrift = distribution.drift === 'report' || distribution.drift === 'ignore';
+  const present = placements.filter((placement) => !has(placement, 'missing'));
+  if (placements.length > 0 && present.length === 0) return leavesDrift ? undefined : { kind: 'restore' };
 
+  const shouldBeEnabled = (version: number) => version >= key.minEnabledVersion;
+  const placed = new Map(placements.map((placement) => [placement.version, placement]));
+  const newestPresent = present.at(-1)?.version ?? 0;
   for (const { version } of versions) {
-    if (!placed.has(version)) return { kind: 'import', version, enabled: shouldBeEnabled(version) };
+    const placement = placed.get(version);
+    const isLost = placement !== undefined && has(placement, 'missing') && version > newestPresent;
+    if (placement === undefined || (isLost && !leavesDrift)) {
+      return { kind: 'import', version, enabled: shouldBeEnabled(version) };
+    }
   }
-  const copies = placements.flatMap(({ version, kmsVersion, enabled, duplicates = [] }) =>
-    [{ kmsVersion, enabled }, ...duplicates].map((copy) => ({ version, ...copy })),
-  );
-  const wrong = copies.filter(({ version, enabled }) => enabled !== shouldBeEnabled(version));
-  const next = wrong.find(({ enabled }) => !enabled) ?? wrong[0];
-  if (next === undefined) return undefined;
-  return { kind: 'set-enabled', version: next.version, kmsVersion: next.kmsVersion, enabled: !next.enabled };
+
+  const ours = present.filter((placement) => !has(placement, 'material'));
+  const wrong = ours
+    .filter((placement) => !(leavesDrift && has(placement, 'enabled')))
+    .flatMap(copiesOf)
+    .filter(({ version, enabled }) => enabled !== shouldBeEnabled(version));
+  const toEnable = wrong.find(({ enabled }) => !enabled);
+  if (toEnable !== undefined) return setEnabled(toEnable, true);
+  const toMend = leavesDrift ? undefined : ours.find((placement) => has(placement, 'operations', 'tags'));
+  if (toMend !== undefined) {
+    const { version, kmsVersion, enabled } = toMend;
+    return { kind: 'mend', version, kmsVersion, enabled };
+  }
+  const toDisable = wrong[0];
+  const newest = placed.get(key.latestVersion);
+  if (toDisable === undefined || newest === undefined || !isOfUse(newest)) return undefined;
+  return setEnabled(toDisable, false);
+}
+
+function copiesOf({ version, kmsVersion, enabled, duplicates = [] }: PlacementRecord) {
+  return [{ kmsVersion, enabled }, ...duplicates].map((copy) => ({ version, ...copy }));
+}
+
+function setEnabled({ version, kmsVersion }: { version: number; kmsVersion: string }, enabled: boolean): Step {
+  return { kind: 'set-enabled', version, kmsVersion, enabled };
+}
+
+/** Whether consumers could do with this version what they could with any other. */
+function isOfUse(placement: PlacementRecord): boolean {
+  return placement.enabled && !has(placement, 'missing', 'material', 'operations');
+}
+
+export function has({ deviations }: PlacementRecord, ...any: Deviation[]): boolean {
+  return deviations?.some((deviation) => any.includes(deviation)) ?? false;
 }
 
 /** @returns what is still to be done, in words for whoever waits for it */
@@ -44,6 +86,10 @@ export function describeStep(step: Step): string {
       return `version ${step.version} is not there yet`;
     case 'set-enabled':
       return `version ${step.version} is not yet ${step.enabled ? 'enabled' : 'disabled'}`;
+    case 'mend':
+      return `version ${step.version} does not yet have the operations and tags that it should have`;
+    case 'restore':
+      return 'the key is gone there and not restored yet';
     case 'remove':
       return 'the key is not deleted there yet';
   }

@@ -5,11 +5,14 @@ import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
 import type { VaultNames } from '../state/vault-names.ts';
 import { amendDistribution } from './amend-distribution.ts';
-import { tagNames, type ImportRequest, type Placed, type VersionImporter } from './import-version.ts';
+import { withPolicy, type Look } from './drift/look.ts';
+import { createRestorer } from './drift/restore.ts';
+import type { ImportRequest, Placed, VersionImporter } from './import-version.ts';
 import type { Leases } from './leases.ts';
-import type { Step } from './plan.ts';
-import { addCopy, replaceCopy } from './placements.ts';
-import { claimKmsName, ownerOf, type Targets } from './target.ts';
+import { has, type Step } from './plan.ts';
+import { addCopy, forgetCopy, replaceCopy } from './placements.ts';
+import { claimKmsName, type Targets } from './target.ts';
+import { operationsOf, ownerTag, sameMembers, tagNames, tagsOf } from './version-marks.ts';
 
 export interface StepContext {
   reference: DistributionReference;
@@ -42,11 +45,13 @@ export interface StepRunnerOptions {
   targets: Targets;
   importer: VersionImporter;
   leases: Leases;
+  look: Look;
   now: () => Date;
 }
 
 export function createStepRunner(options: StepRunnerOptions): StepRunner {
   const { keys, providers, vaultNames, targets, importer, leases, now } = options;
+  const restore = createRestorer(options);
 
   async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<StepOutcome> {
     const { reference, provider, state } = context;
@@ -63,7 +68,8 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const isFirst = placements.length === 0 && distribution.attempt === undefined;
     if (isFirst && !(await providers.holdKey(reference, reference.key))) return 'done';
 
-    const mayBeThere = placements.length === 0 || distribution.attempt?.version === step.version;
+    const wasThere = placements.some((placement) => placement.version === step.version);
+    const mayBeThere = placements.length === 0 || wasThere || distribution.attempt?.version === step.version;
     if (mayBeThere) {
       const found = await lookFor(request, heldUntil !== undefined);
       if (found === 'name-is-taken') return rename(context);
@@ -126,7 +132,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
       return {
         distribution: { ...rest, ...(attempt && attempt.holder !== holder && { attempt }) },
         placement:
-          known === undefined
+          known === undefined || has(known, 'missing')
             ? { provider, version: version.version, ...placed, confirmedTime: now() }
             : await addCopy(known, placed, async () => (await vault.getKey(kmsName))?.version),
       };
@@ -134,32 +140,57 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     return 'done';
   }
 
-  async function setEnabled(step: Extract<Step, { kind: 'set-enabled' }>, context: StepContext): Promise<StepOutcome> {
-    const { reference, provider } = context;
-    const { distribution } = context.distribution;
-    const { version, kmsVersion, enabled } = step;
+  async function update(
+    step: Extract<Step, { kind: 'set-enabled' | 'mend' }>,
+    { reference, provider, state, distribution: { distribution } }: StepContext,
+  ): Promise<StepOutcome> {
+    const { kmsVersion, enabled } = step;
+    const version = state.versions.find((entry) => entry.version === step.version);
+    if (version === undefined) return 'done';
     const vault = targets.open(provider);
     const heldUntil = leases.heldUntil(distribution);
     if (heldUntil !== undefined) return { heldUntil };
-    const done = await leases.during(reference, distribution, version, async (deadline) => {
-      const key = await vault.setEnabled(distribution.kmsName, kmsVersion, enabled, { deadline });
-      if (key.enabled !== enabled) {
+    const wanted = {
+      enabled,
+      operations: operationsOf(distribution),
+      tags: tagsOf(reference, distribution, version),
+    };
+    try {
+      const done = await leases.during(reference, distribution, step.version, async (deadline) => {
+        const key = await vault.updateVersion(distribution.kmsName, kmsVersion, { ...wanted, deadline });
+        if (key.enabled === enabled && sameMembers(key.operations, wanted.operations)) return key;
         throw new AzureFailure(
           'unavailable',
           `Key Vault "${vault.name}" did not apply the change to key "${distribution.kmsName}"`,
         );
-      }
-    });
-    if (done === undefined) return 'done';
-    await leases.end(reference, done.holder, (current) => {
-      const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
-      const known = current.placements.find((placement) => placement.version === version);
-      return {
-        distribution: rest,
-        ...(known && { placement: { ...replaceCopy(known, { kmsVersion, enabled }), confirmedTime: now() } }),
-      };
-    });
+      });
+      if (done === undefined) return 'done';
+      const { updatedTime } = done.result;
+      await leases.end(reference, done.holder, (current) => {
+        const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
+        const known = current.placements.find((placement) => placement.version === step.version);
+        if (known === undefined) return { distribution: rest };
+        const replaced = replaceCopy(known, { kmsVersion, enabled });
+        const { deviations: _mended, ...mended } = { ...replaced, updatedTime };
+        const placement = known.kmsVersion === kmsVersion ? mended : replaced;
+        return { distribution: rest, placement: { ...placement, confirmedTime: now() } };
+      });
+    } catch (error) {
+      if (!isAzureFailure(error, 'absent')) throw error;
+      await recordLoss(reference, provider, kmsVersion);
+    }
     return 'done';
+  }
+
+  /** The vault said that it doesn't have a version that it had. */
+  async function recordLoss(reference: DistributionReference, provider: ProviderRecord, kmsVersion: string) {
+    await amendDistribution(keys, reference, ({ distribution, placements }) => {
+      const placement = placements
+        .map((known) => forgetCopy(known, kmsVersion, now()))
+        .find((changed, index) => changed !== placements[index]);
+      const { drift: _drift, ...rest } = distribution;
+      return placement && { distribution: { ...rest, ...withPolicy(provider.drift ?? 'repair') }, placement };
+    });
   }
 
   async function remove(context: StepContext): Promise<StepOutcome> {
@@ -176,7 +207,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const key = await vault.getKey(kmsName);
     if (key === undefined) return forget(reference, context.distribution);
     if (heldUntil !== undefined) return { heldUntil };
-    if (key.tags[tagNames.owner] !== ownerOf(reference.mount, reference.provider, reference.key)) {
+    if (key.tags[tagNames.owner] !== ownerTag(reference)) {
       throw new AzureFailure(
         'refused',
         `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
@@ -209,7 +240,10 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         case 'import':
           return importVersion(step, context);
         case 'set-enabled':
-          return setEnabled(step, context);
+        case 'mend':
+          return update(step, context);
+        case 'restore':
+          return restore(context);
         case 'remove':
           return remove(context);
       }

@@ -66,12 +66,28 @@ export interface DistributionRecord {
   refusal?: Refusal;
   /** Why the last try didn't get through, where the vault may yet accept it. */
   delay?: string;
+  /** What was found under the key's name that we didn't put there. */
+  strays?: readonly Stray[];
+  /** What is done about deviations and strays; absent: they are repaired. `mend`: so are they, once, because it was asked for. */
+  drift?: 'report' | 'ignore' | 'mend';
+  /** How a key that was gone came back, in words. */
+  restoration?: string;
 }
+
+/**
+ * `foreign`: versions that aren't ours below our newest one. `foreign-on-top`: such a one is what consumers get who name
+ * no version. `impostor`: one that bears our tags and other material.
+ */
+export type Stray = 'foreign' | 'foreign-on-top' | 'impostor';
+
+/** How a version was found to differ from what we put there, or were about to. */
+export type Deviation = 'missing' | 'material' | 'operations' | 'tags' | 'enabled';
 
 /** One copy of a version in a vault. */
 export interface Copy {
   /** Key Vault's own id of the version. */
   kmsVersion: string;
+  /** As last confirmed or seen. */
   enabled: boolean;
 }
 
@@ -79,7 +95,14 @@ export interface Copy {
 export interface PlacementRecord extends Copy {
   provider: string;
   version: number;
+  /** When the vault said that it holds it so, be it in the reply to a change or to a read. */
   confirmedTime: Date;
+  /** The vault's own time of the last change that we know of, in whole seconds. */
+  updatedTime?: Date;
+  /** When a read showed it; later ones that showed the same aren't recorded here. */
+  readTime?: Date;
+  /** Found at `readTime`, and not known to be mended. */
+  deviations?: readonly Deviation[];
   /** More copies of the same version, which should not be: Key Vault can't delete them, so they are kept in step. */
   duplicates?: readonly Copy[];
 }

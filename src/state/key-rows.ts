@@ -1,6 +1,7 @@
 import type {
   Attempt,
   Copy,
+  Deviation,
   DistributionRecord,
   DistributionState,
   KeyRecord,
@@ -8,6 +9,7 @@ import type {
   KeyState,
   PlacementRecord,
   Stored,
+  Stray,
   VersionRecord,
 } from './key-records.ts';
 import type { Entity, Properties } from './table.ts';
@@ -43,7 +45,7 @@ export function versionProperties({ version, createdTime, publicKey }: VersionRe
 
 export function distributionProperties(distribution: DistributionRecord): Properties {
   const { provider, kmsName, purpose, protection, distributedTime, removing } = distribution;
-  const { attempt, refusal, delay } = distribution;
+  const { attempt, refusal, delay, strays, drift, restoration } = distribution;
   return {
     provider,
     kmsName,
@@ -55,13 +57,20 @@ export function distributionProperties(distribution: DistributionRecord): Proper
     ...(refusal && { refusalReason: refusal.reason, refusalTime: refusal.time }),
     ...(refusal?.retryTime && { refusalRetryTime: refusal.retryTime }),
     ...(delay !== undefined && { delay }),
+    ...(strays !== undefined && strays.length > 0 && { strays: strays.join(',') }),
+    ...(drift !== undefined && { drift }),
+    ...(restoration !== undefined && { restoration }),
   };
 }
 
 export function placementProperties(placement: PlacementRecord): Properties {
   const { provider, version, kmsVersion, enabled, confirmedTime, duplicates } = placement;
+  const { updatedTime, readTime, deviations = [] } = placement;
   return {
     ...{ provider, version, kmsVersion, enabled, confirmedTime },
+    ...(updatedTime && { updatedTime }),
+    ...(readTime && { readTime }),
+    ...(deviations.length > 0 && { deviations: deviations.join(',') }),
     ...(duplicates && { duplicates: JSON.stringify(duplicates) }),
   };
 }
@@ -101,15 +110,16 @@ function toVersion({ properties }: Entity): VersionRecord {
 }
 
 function toPlacement({ properties }: Entity): PlacementRecord {
-  const { duplicates, ...rest } = properties;
+  const { duplicates, deviations, ...rest } = properties;
   return {
-    ...(rest as unknown as PlacementRecord),
+    ...(rest as unknown as Omit<PlacementRecord, 'duplicates' | 'deviations'>),
+    ...(deviations !== undefined && { deviations: (deviations as string).split(',') as Deviation[] }),
     ...(duplicates !== undefined && { duplicates: JSON.parse(duplicates as string) as Copy[] }),
   };
 }
 
 export function toDistribution({ properties, etag }: Entity): Stored<DistributionRecord> {
-  const { purpose, attemptVersion, attemptUntil, attemptHolder, ...others } = properties;
+  const { purpose, strays, attemptVersion, attemptUntil, attemptHolder, ...others } = properties;
   const { refusalReason, refusalTime, refusalRetryTime, ...rest } = others;
   const attempt = attemptVersion !== undefined && {
     attempt: { version: attemptVersion, until: attemptUntil, holder: attemptHolder } as Attempt,
@@ -120,10 +130,11 @@ export function toDistribution({ properties, etag }: Entity): Stored<Distributio
     ...(refusalRetryTime !== undefined && { retryTime: refusalRetryTime as Date }),
   };
   return {
-    ...(rest as unknown as Omit<DistributionRecord, 'purpose' | 'attempt' | 'refusal'>),
+    ...(rest as unknown as Omit<DistributionRecord, 'purpose' | 'strays' | 'attempt' | 'refusal'>),
     purpose: (purpose as string).split(','),
     ...attempt,
     ...(refusal && { refusal }),
+    ...(strays !== undefined && { strays: (strays as string).split(',') as Stray[] }),
     etag,
   };
 }

@@ -49,6 +49,18 @@ export interface KeyStore {
     distribution: Stored<DistributionRecord>,
     placement?: PlacementRecord,
   ): Promise<boolean>;
+  /** Writes the distribution, and with it what a look at the vault showed of up to {@link mostSeenAtOnce} placements. */
+  recordSeen(
+    reference: KeyReference,
+    distribution: Stored<DistributionRecord>,
+    seen: readonly PlacementRecord[],
+  ): Promise<boolean>;
+  /** Writes the distribution and forgets up to {@link mostSeenAtOnce} of its placements: they aren't in the vault. */
+  forgetPlacements(
+    reference: KeyReference,
+    distribution: Stored<DistributionRecord>,
+    forgotten: readonly PlacementRecord[],
+  ): Promise<boolean>;
   /** Forgets the distribution and its placements. */
   removeDistribution(reference: DistributionReference, state: DistributionState): Promise<boolean>;
   /** Deletes the key for good: private keys first become unreachable, then everything goes. */
@@ -58,6 +70,9 @@ export interface KeyStore {
   /** @returns whether the key exists to callers */
   exists(reference: KeyReference): Promise<boolean>;
 }
+
+/** One transaction takes the distribution and these. */
+export const mostSeenAtOnce = maxActions - 1;
 
 export interface KeyStoreOptions {
   table: Table;
@@ -85,6 +100,17 @@ export function createKeyStore({ table, tableName, encryption }: KeyStoreOptions
       { kind: 'insert', row: versionRow(version), properties: versionProperties({ version, createdTime, publicKey }) },
       { kind: 'insert', row: materialRow(version), properties: { privateKey } },
     ];
+  }
+
+  function replaceDistribution(distribution: Stored<DistributionRecord>): Action {
+    const { provider, etag } = distribution;
+    const properties = distributionProperties(distribution);
+    return { kind: 'replace', row: distributionRow(provider), etag, properties };
+  }
+
+  function putPlacement(placement: PlacementRecord): Action {
+    const row = placementRow(placement.provider, placement.version);
+    return { kind: 'upsert', row, properties: placementProperties(placement) };
   }
 
   function replaceKey({ key }: KeyState, changes: Partial<KeyRecord>): Action {
@@ -160,16 +186,18 @@ export function createKeyStore({ table, tableName, encryption }: KeyStoreOptions
     },
 
     putDistribution(reference, distribution, placement) {
-      const { provider, etag } = distribution;
-      const actions: Action[] = [
-        { kind: 'replace', row: distributionRow(provider), etag, properties: distributionProperties(distribution) },
-      ];
-      if (placement !== undefined) {
-        const row = placementRow(provider, placement.version);
-        actions.push({ kind: 'upsert', row, properties: placementProperties(placement) });
-      }
-      return table.transact(keyPartition(reference), actions);
+      const placements = placement === undefined ? [] : [putPlacement(placement)];
+      return table.transact(keyPartition(reference), [replaceDistribution(distribution), ...placements]);
     },
+
+    recordSeen: (reference, distribution, seen) =>
+      table.transact(keyPartition(reference), [replaceDistribution(distribution), ...seen.map(putPlacement)]),
+
+    forgetPlacements: (reference, distribution, forgotten) =>
+      table.transact(keyPartition(reference), [
+        replaceDistribution(distribution),
+        ...forgotten.map(({ provider, version }): Action => ({ kind: 'remove', row: placementRow(provider, version) })),
+      ]),
 
     async removeDistribution(reference, { distribution, placements }) {
       const { provider, kmsName } = distribution;

@@ -7,6 +7,9 @@ export interface ProviderReference {
   provider: string;
 }
 
+/** What is done about what somebody did to keys in a vault: undo it, say so, or nothing. */
+export type DriftPolicy = 'repair' | 'report' | 'ignore';
+
 /** A KMS provider: one Azure Key Vault and how to sign in to it. */
 export interface ProviderRecord {
   /** Vault's word for the kind: `azurekeyvault`. */
@@ -18,6 +21,8 @@ export interface ProviderRecord {
   createdTime: Date;
   /** By Vault's names; kept sealed. */
   credentials: Record<string, string>;
+  /** Absent: `repair`. */
+  drift?: DriftPolicy;
 }
 
 /** A key's place with a provider. */
@@ -67,11 +72,11 @@ export function createProviderStore({ table, tableName, encryption }: ProviderSt
   });
 
   async function properties(reference: ProviderReference, provider: ProviderRecord) {
-    const { kind, keyCollection, kekName, createdTime } = provider;
+    const { kind, keyCollection, kekName, createdTime, drift } = provider;
     const plaintext = Buffer.from(JSON.stringify(provider.credentials));
     const credentials = await encryption.seal(place(reference), plaintext);
     plaintext.fill(0);
-    return { kind, keyCollection, kekName, createdTime, credentials };
+    return { kind, keyCollection, kekName, createdTime, credentials, ...(drift !== undefined && { drift }) };
   }
 
   async function listKeys(reference: ProviderReference): Promise<string[]> {

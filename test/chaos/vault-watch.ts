@@ -4,7 +4,7 @@ import type {
   KeyVaultCall,
   KeyVaultStandIn,
 } from '../../src/local/key-vault/index.ts';
-import { tagNames } from '../../src/reconcile/import-version.ts';
+import { tagNames } from '../../src/reconcile/version-marks.ts';
 import type { KeyLedger } from './ledger.ts';
 
 /** Looks at a vault's keys after each call that changes one, and says what must never be. */

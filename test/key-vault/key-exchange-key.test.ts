@@ -71,8 +71,8 @@ describe('the key exchange key of a vault', () => {
     ['no operation', { operations: [] }, 'permits nothing'],
     ['being disabled', { enabled: false }, 'disabled'],
   ])('is refused for %s', async (_name, change, words) => {
-    const made = await vault.createKeyExchangeKey('kek', { 'keyfleet-kek': 'us' });
-    Object.assign(made, change);
+    await vault.createKeyExchangeKey('kek', { 'keyfleet-kek': 'us' });
+    Object.assign(vault.held.get('kek')?.[0] ?? {}, change);
     await expect(keys.obtain(vault, 'kek', 'us')).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringContaining(words) as string,

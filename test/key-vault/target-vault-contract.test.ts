@@ -9,7 +9,7 @@ import { installLoopbackNames } from '../../src/local/loopback-names.ts';
 import { createMemoryVault } from '../support/memory-vault.ts';
 import { newPrincipal, startDirectory, tenantId } from '../support/stand-ins.ts';
 
-const permissions = ['create', 'delete', 'get', 'import', 'update', 'list'] as const;
+const permissions = ['create', 'delete', 'get', 'import', 'update', 'list', 'recover'] as const;
 const faults: Faults = createFaults();
 const stops: (() => unknown)[] = [];
 let url = '';
@@ -73,6 +73,10 @@ describe.each<[string, () => TargetVault]>([
     return vault().importWrapped(name, wrapForTransfer(material.privateKey, kek), { ...options, hardware, enabled });
   }
 
+  async function listed() {
+    return (await Array.fromAsync(vault().listKeys())).flat();
+  }
+
   it('says undefined for a key that isn’t there, and false when there is none to delete', async () => {
     expect(await vault().getKey('missing')).toBeUndefined();
     expect(await vault().deleteKey('missing', inTime)).toBe(false);
@@ -114,12 +118,77 @@ describe.each<[string, () => TargetVault]>([
     expect(listed.every(({ tags }) => tags['keyfleet-version'] === '1')).toBe(true);
   });
 
-  it('enables and disables one version', async () => {
+  it('makes one version what it should be: enabled, operations and all tags at once', async () => {
     const { version } = await importWrapped('toggled');
-    expect(await vault().setEnabled('toggled', version, false, inTime)).toMatchObject({ version, enabled: false });
-    expect((await vault().getKey('toggled'))?.enabled).toBe(false);
-    expect(await vault().setEnabled('toggled', version, true, inTime)).toMatchObject({ enabled: true });
-    await expect(vault().setEnabled('toggled', '0'.repeat(32), true, inTime)).rejects.toMatchObject({ kind: 'absent' });
+    const other = await importWrapped('toggled');
+    const changed = { enabled: false, operations: ['sign'], tags: { only: 'this' } };
+    expect(await vault().updateVersion('toggled', version, { ...changed, ...inTime })).toMatchObject({
+      version,
+      ...changed,
+    });
+    const seen = await vault().getKeyVersion('toggled', version);
+    expect(seen).toMatchObject({ version, enabled: false, operations: ['sign'] });
+    expect(seen?.tags).toEqual({ only: 'this' });
+    expect(await vault().getKey('toggled')).toMatchObject({ version: other.version, enabled: true });
+    const { operations, enabled, tags } = options;
+    const mended = await vault().updateVersion('toggled', version, options);
+    expect(mended).toMatchObject({ operations, enabled, tags });
+    await expect(vault().updateVersion('toggled', '0'.repeat(32), options)).rejects.toMatchObject({ kind: 'absent' });
+  });
+
+  it('reads one version, and says undefined for one that isn’t there', async () => {
+    const first = await importWrapped('read');
+    await importWrapped('read');
+    const seen = await vault().getKeyVersion('read', first.version);
+    expect(seen).toMatchObject({ version: first.version, updatedTime: first.updatedTime });
+    expect(seen?.publicKey.export({ type: 'spki', format: 'der' })).toEqual(material.publicKey);
+    expect(await vault().getKeyVersion('read', '0'.repeat(32))).toBeUndefined();
+    expect(await vault().getKeyVersion('missing', first.version)).toBeUndefined();
+  });
+
+  it('says when a version was made and changed last, in whole seconds, the same everywhere', async () => {
+    const before = Math.floor(Date.now() / 1000);
+    const { version, updatedTime } = await importWrapped('timed');
+    expect(updatedTime.getTime() % 1000).toBe(0);
+    expect(updatedTime.getTime() / 1000).toBeGreaterThanOrEqual(before);
+    expect(await vault().listVersions('timed')).toMatchObject([{ version, updatedTime, createdTime: updatedTime }]);
+    const [item] = (await listed()).filter(({ name }) => name === 'timed');
+    expect(item).toEqual({ name: 'timed', enabled: true, tags: options.tags, updatedTime });
+    await vi.waitUntil(() => Date.now() >= updatedTime.getTime() + 1000, { timeout: 5000 });
+    const changed = await vault().updateVersion('timed', version, { ...options, enabled: false });
+    expect(changed.updatedTime.getTime()).toBeGreaterThan(updatedTime.getTime());
+    const [again] = (await listed()).filter(({ name }) => name === 'timed');
+    expect(again).toMatchObject({ enabled: false, updatedTime: changed.updatedTime });
+    expect(await vault().listVersions('timed')).toMatchObject([
+      { updatedTime: changed.updatedTime, createdTime: updatedTime },
+    ]);
+  });
+
+  it('lists keys in pages of 25, each key once with the attributes of its newest version', async () => {
+    for (let index = 0; index < 60; index++) await vault().importPlain(`many-${index}`, material.privateKey, options);
+    await vault().importPlain('many-0', material.privateKey, { ...options, tags: { newest: 'yes' } });
+    const pages: number[] = [];
+    for await (const page of vault().listKeys()) pages.push(page.length);
+    expect(pages.slice(0, -1).every((length) => length === 25)).toBe(true);
+    const many = (await listed()).filter(({ name }) => name.startsWith('many-'));
+    expect(new Set(many.map(({ name }) => name)).size).toBe(60);
+    expect(many).toHaveLength(60);
+    expect(many.find(({ name }) => name === 'many-0')?.tags).toEqual({ newest: 'yes' });
+  });
+
+  it('shows a deleted key and recovers it with all its versions', async () => {
+    const versions = [await importWrapped('recovered'), await importWrapped('recovered')];
+    expect(await vault().getDeletedKey('recovered')).toBeUndefined();
+    expect(await vault().recoverKey('recovered-never', inTime)).toBe(false);
+    await vault().deleteKey('recovered', inTime);
+    expect((await listed()).map(({ name }) => name)).not.toContain('recovered');
+    const deleted = await vi.waitUntil(() => vault().getDeletedKey('recovered'), { timeout: 5000 });
+    expect(deleted).toEqual({ tags: options.tags });
+    expect(await vault().recoverKey('recovered', inTime)).toBe(true);
+    expect((await vault().listVersions('recovered')).map(({ version }) => version).sort()).toEqual(
+      versions.map(({ version }) => version).sort(),
+    );
+    expect(await vault().getDeletedKey('recovered')).toBeUndefined();
   });
 
   it('deletes, and keeps the name from being used again', async () => {
@@ -137,7 +206,7 @@ describe.each<[string, () => TargetVault]>([
     const changes = [
       () => vault().importPlain('in-time', material.privateKey, { ...options, ...late }),
       () => vault().importWrapped('in-time', blob ?? Buffer.alloc(0), { ...options, hardware: true, ...late }),
-      () => vault().setEnabled('in-time', version, false, late),
+      () => vault().updateVersion('in-time', version, { ...options, enabled: false, ...late }),
       () => vault().deleteKey('in-time', late),
     ];
     for (const change of changes) await expect(change()).rejects.toMatchObject({ kind: 'unavailable' });
@@ -153,8 +222,9 @@ describe('what the real one makes of failures', () => {
       list: () => real.listVersions('any'),
       create: () => real.createKeyExchangeKey('any', {}),
       import: () => real.importPlain('any', material.privateKey, options),
-      update: () => real.setEnabled('any', '0'.repeat(32), true, inTime),
+      update: () => real.updateVersion('any', '0'.repeat(32), options),
       delete: () => real.deleteKey('any', inTime),
+      recover: () => real.recoverKey('any', inTime),
     };
     setPermissions(permissions.filter((word) => word !== missing));
     try {
@@ -224,7 +294,9 @@ describe('what the real one makes of failures', () => {
     });
     try {
       const deadline = new Date(Date.now() + 60_000);
-      await expect(pausing.setEnabled('versions', 'x', true, { deadline })).rejects.toMatchObject({
+      await expect(
+        pausing.updateVersion('versions', 'x', { ...options, enabled: true, deadline }),
+      ).rejects.toMatchObject({
         kind: 'unavailable',
       });
     } finally {
@@ -238,6 +310,36 @@ describe('what the real one makes of failures', () => {
     await expect(real.getKey('any')).rejects.toMatchObject({ kind: 'unavailable' });
     remove();
     expect(faults.log.length - before).toBe(3);
+  });
+
+  it('a page of the list that doesn’t come makes the whole listing fail', async () => {
+    for (const fault of [{ kind: 'broken-page' }, { kind: 'refuse', status: 503 }] as const) {
+      const remove = faults.add({ service: 'key-vault', operation: 'list', after: 1, fault });
+      const pages: number[] = [];
+      await expect(async () => {
+        for await (const page of real.listKeys()) pages.push(page.length);
+      }).rejects.toMatchObject({ kind: 'unavailable' });
+      remove();
+      expect(pages).toEqual([25]);
+    }
+    setPermissions(permissions.filter((word) => word !== 'list'));
+    await expect(Array.fromAsync(real.listKeys())).rejects.toMatchObject({ kind: 'forbidden' });
+    setPermissions(permissions);
+  });
+
+  it('empty pages in the middle of the list are gone past', async () => {
+    const whole = (await Array.fromAsync(real.listKeys())).flat().length;
+    const remove = faults.add({
+      service: 'key-vault',
+      operation: 'list',
+      after: 1,
+      times: 2,
+      fault: { kind: 'empty-page' },
+    });
+    const pages = await Array.fromAsync(real.listKeys());
+    remove();
+    expect(pages.filter((page) => page.length === 0)).toHaveLength(2);
+    expect(pages.flat()).toHaveLength(whole);
   });
 
   it('a vault whose name nobody knows, and one that isn’t listening', async () => {

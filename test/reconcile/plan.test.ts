@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextStep, type Step } from '../../src/reconcile/plan.ts';
-import type { DistributionState, KeyState, PlacementRecord } from '../../src/state/key-records.ts';
+import type { Deviation, DistributionState, KeyState, PlacementRecord } from '../../src/state/key-records.ts';
+import { runsOf } from '../support/runs.ts';
 
 const time = new Date(0);
 
@@ -53,7 +54,7 @@ function stateOf(
 function apply(step: Step, held: Held): void {
   if (step.kind === 'import') held.set(step.version, step.enabled);
   else if (step.kind === 'set-enabled') held.set(step.version, step.enabled);
-  else held.clear();
+  else if (step.kind === 'remove') held.clear();
 }
 
 /** A key's life as the vault sees it: rotations and changes of the minimum, with the reconciler stepping in between. */
@@ -115,6 +116,65 @@ describe('the next step', () => {
       kmsVersion: 'v1',
       enabled: true,
     });
+  });
+
+  it('never works against itself, whatever somebody did: disables nothing while the newest is of no use, touches nothing that is left alone or isn’t ours', () => {
+    const deviations = fc.subarray<Deviation>(['missing', 'material', 'operations', 'tags', 'enabled']);
+    const placement = fc.record({ placed: fc.boolean(), enabled: fc.boolean(), deviations });
+    const drift = fc.constantFrom(undefined, 'report' as const, 'ignore' as const, 'mend' as const);
+    fc.assert(
+      fc.property(
+        fc.array(placement, { minLength: 1, maxLength: 5 }),
+        fc.nat({ max: 5 }),
+        drift,
+        (drawn, minimum, policy) => {
+          const [state, entry] = stateOf(drawn.length, Math.min(minimum, drawn.length), new Map());
+          const placements = drawn.flatMap(({ placed, enabled, deviations }, index): PlacementRecord[] =>
+            placed
+              ? [
+                  {
+                    provider: 'p',
+                    version: index + 1,
+                    kmsVersion: `v${index + 1}`,
+                    enabled,
+                    confirmedTime: time,
+                    ...(deviations.length > 0 && { deviations }),
+                  },
+                ]
+              : [],
+          );
+          const distribution = { ...entry.distribution, ...(policy && { drift: policy }) };
+          const step = nextStep(state, { distribution, placements });
+          const leaves = policy === 'report' || policy === 'ignore';
+          const found = (version: number) => placements.find((entry) => entry.version === version);
+          const isMissing = (version: number) => found(version)?.deviations?.includes('missing') ?? false;
+          const present = placements.filter(({ version }) => !isMissing(version));
+          if (leaves) expect(['mend', 'restore']).not.toContain(step?.kind);
+          if (step?.kind === 'restore') expect(present).toEqual([]);
+          if (step?.kind === 'import' && found(step.version) !== undefined) {
+            expect(leaves || !isMissing(step.version), 'imports again only what is gone, if that may be').toBe(false);
+            expect(
+              present.every(({ version }) => version < step.version),
+              'never puts an old one on top',
+            ).toBe(true);
+          }
+          if (step?.kind === 'set-enabled' || step?.kind === 'mend') {
+            const before = found(step.version)?.deviations ?? [];
+            expect(before).not.toContain('missing');
+            expect(before).not.toContain('material');
+            if (leaves) expect(before).not.toContain('enabled');
+          }
+          if (step?.kind === 'set-enabled' && !step.enabled) {
+            const newest = found(state.key.latestVersion);
+            expect(newest?.enabled).toBe(true);
+            for (const bad of ['missing', 'material', 'operations'] as const) {
+              expect(newest?.deviations ?? []).not.toContain(bad);
+            }
+          }
+        },
+      ),
+      runsOf({ usually: 5000, long: 100_000 }),
+    );
   });
 
   it('has nothing but removal in mind for what is to leave', () => {

@@ -3,6 +3,8 @@ import type { TargetVault } from '../../src/key-vault/target-vault.ts';
 import { createAgreement } from '../../src/keymgmt/agreement.ts';
 import { createKeyManagement, type KeyManagement } from '../../src/keymgmt/index.ts';
 import type { DistributionReference } from '../../src/messaging/index.ts';
+import { createLook, type LookOutcome } from '../../src/reconcile/drift/look.ts';
+import { createAnnouncer } from '../../src/reconcile/intents.ts';
 import { createVersionImporter } from '../../src/reconcile/import-version.ts';
 import { createLeases } from '../../src/reconcile/leases.ts';
 import { createReconciler } from '../../src/reconcile/reconciler.ts';
@@ -23,6 +25,8 @@ export interface House extends KeyManagement {
   interruptions: Interruptions;
   reconcile: (reference: DistributionReference) => Promise<void>;
   sweep: () => Promise<void>;
+  /** Looks at one key in its vault, as the drift pass does. */
+  look: (reference: DistributionReference) => Promise<LookOutcome>;
 }
 
 /**
@@ -56,7 +60,9 @@ export function openHouse(
   const messaging = interruptions.wrap(world.messaging, 'queue');
   const importer = createVersionImporter({ ...state, targets, now });
   const leases = createLeases({ keys: state.keys, now });
-  const steps = createStepRunner({ ...state, targets, importer, leases, now });
+  const announcer = createAnnouncer({ intents: state.intents, messaging, now });
+  const look = createLook({ keys: state.keys, announcer, now });
+  const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
   const reconciler = createReconciler({ ...state, messaging, steps, now });
   const visits = { ...createAgreement(state), secret: async () => undefined };
   return {
@@ -64,6 +70,11 @@ export function openHouse(
     state,
     interruptions,
     reconcile: (reference) => reconciler.reconcile(reference),
+    async look(reference) {
+      const provider = await state.providers.read(reference);
+      if (provider === undefined) throw new Error('there is no such provider');
+      return look.look({ reference, provider, vault: targets.open(provider) });
+    },
     sweep: createSweep({ intents: state.intents, messaging, visits, now }),
   };
 }

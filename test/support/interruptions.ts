@@ -102,6 +102,31 @@ export function createInterruptions({ interrupt, strike, whileSlow }: Interrupti
     }
   }
 
+  /** Each page of a list is a call. */
+  async function* pages(all: AsyncIterable<unknown, undefined>): AsyncIterable<unknown> {
+    const iterator = all[Symbol.asyncIterator]();
+    for (;;) {
+      let page: Promise<IteratorResult<unknown, undefined>> | undefined;
+      const perform = () => (page ??= iterator.next());
+      const { done, value }: IteratorResult<unknown, undefined> = await call({
+        room: 'vault',
+        changes: false,
+        makes: false,
+        perform,
+      });
+      if (done === true) return;
+      yield value;
+    }
+  }
+
+  async function call<T>(struck: StruckCall<T>): Promise<T> {
+    if (dead) throw new Crash();
+    const how = interrupt(calls++, struck.room);
+    if (how === undefined) return struck.perform();
+    taken++;
+    return suffer(how, struck);
+  }
+
   return {
     get calls() {
       return calls;
@@ -117,15 +142,13 @@ export function createInterruptions({ interrupt, strike, whileSlow }: Interrupti
         get(object, property, receiver) {
           const value: unknown = Reflect.get(object, property, receiver);
           if (typeof value !== 'function') return value;
+          if (property === 'listKeys')
+            return () => pages(Reflect.apply(value, object, []) as AsyncIterable<unknown, undefined>);
           const changes = !/^(get|list|query)/.test(String(property));
           const makes = /^(create|import)/.test(String(property));
           return async (...args: unknown[]): Promise<unknown> => {
-            if (dead) throw new Crash();
             const perform = async (): Promise<unknown> => Reflect.apply(value, object, args) as unknown;
-            const how = interrupt(calls++, room);
-            if (how === undefined) return perform();
-            taken++;
-            return suffer(how, { room, changes, makes, perform });
+            return call({ room, changes, makes, perform });
           };
         },
       }),

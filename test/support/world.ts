@@ -80,7 +80,7 @@ const changes: {
   createKeyExchangeKey: (keyName, tags) => ({ action: 'create', keyName, tags, enabled: true }),
   importWrapped: (keyName, _blob, { tags, enabled }) => ({ action: 'import', keyName, tags, enabled }),
   importPlain: (keyName, _privateKey, { tags, enabled }) => ({ action: 'import', keyName, tags, enabled }),
-  setEnabled: (keyName, version, enabled) => ({ action: enabled ? 'enable' : 'disable', keyName, version }),
+  updateVersion: (keyName, version, { enabled }) => ({ action: enabled ? 'enable' : 'disable', keyName, version }),
   deleteKey: (keyName) => ({ action: 'delete', keyName }),
 };
 

@@ -84,10 +84,17 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
             type: 'pairs',
             description: 'tenant_id, client_id, client_secret, environment; environment variables win over them.',
           },
+          drift: {
+            type: 'string',
+            description:
+              'What is done about changes that somebody makes to keys in the vault: repair (default), report, ignore.',
+          },
         },
         async read({ mount, parameters }) {
           const provider = await providers.read({ mount: mount.uuid, provider: parameters.name });
-          return provider && { data: { key_collection: provider.keyCollection, provider: provider.provider } };
+          if (provider === undefined) return undefined;
+          const { keyCollection, provider: kind, drift } = provider;
+          return { data: { key_collection: keyCollection, provider: kind, ...(drift && { drift }) } };
         },
         async write({ mount, parameters, fields }) {
           await providers.write(
@@ -96,6 +103,7 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
               ...(fields.provider !== undefined && { provider: fields.provider }),
               ...(fields.key_collection !== undefined && { keyCollection: fields.key_collection }),
               ...(fields.credentials !== undefined && { credentials: fields.credentials }),
+              ...(fields.drift !== undefined && { drift: fields.drift }),
             },
           );
           return {};
