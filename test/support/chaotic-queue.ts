@@ -20,8 +20,8 @@ export interface ChaosCounts {
 export interface ChaoticQueue extends Pick<World, 'receive' | 'queued'> {
   messaging: Messaging;
   counts: ChaosCounts;
-  /** Another delivery of the message at whose handling a lock was lost. */
-  receiveAgain(reference: DistributionReference): Delivery | undefined;
+  /** Takes the lock of a message in hand away, however long it was meant to last. @returns the next delivery */
+  loseLock(reference: DistributionReference): Delivery | undefined;
   /** From now on what is sent arrives, once and in time. What was sent before stays as late as it is. */
   calm(): void;
 }
@@ -117,7 +117,8 @@ export function createChaoticQueue(now: () => Date, random: () => number): Chaot
       return undefined;
     },
 
-    receiveAgain(reference) {
+    loseLock(reference) {
+      locks.delete(sessionOf(reference));
       const message = messages.find((one) => isVisible(one) && sessionOf(one.reference) === sessionOf(reference));
       return message && deliver(message);
     },
