@@ -7,7 +7,7 @@ import type {
   Stored,
 } from '../state/key-records.ts';
 import type { ProviderRecord } from '../state/providers.ts';
-import type { Decision } from './decision.ts';
+import type { Change, Decision } from './decision.ts';
 import { parseProtection, parsePurposes, type KeyType } from './key-types.ts';
 
 /*
@@ -23,8 +23,8 @@ export interface DistributionFields {
 export interface DistributionDecision extends Decision {
   state: KeyState;
   provider: Stored<ProviderRecord>;
-  /** Set if the key is distributed there already. */
-  existing: DistributionState | undefined;
+  /** Set if the key is distributed there already, with what is to be written to have the vault try again. */
+  existing: (DistributionState & { again: Stored<DistributionRecord> | undefined }) | undefined;
   /** The distribution to add if there is none, all but its name in the vault and its time. */
   draft: Omit<DistributionRecord, 'kmsName' | 'distributedTime'>;
 }
@@ -71,9 +71,9 @@ export function decideDistribution(
   return {
     state,
     provider,
-    existing,
+    existing: existing && { ...existing, again: tryAgain(existing.distribution) },
     draft: { provider: reference.provider, purpose, protection, removing: false },
-    changes: existing === undefined ? [created] : [],
+    changes: existing === undefined ? [created] : [...retryChanges(state, existing), ...mendChanges(state, existing)],
   };
 }
 
@@ -83,14 +83,43 @@ export function decideRemoval(
   state: KeyState | undefined,
 ): RemovalDecision | undefined {
   const existing = state && findDistribution(state, reference);
-  if (existing === undefined) return undefined;
+  if (state === undefined || existing === undefined) return undefined;
   const { refusal: _refusal, delay: _delay, ...rest } = existing.distribution;
   const removed = {
     path: distributionPath(reference),
     action: 'delete',
     description: `remove key "${reference.key}" from provider "${reference.provider}"; Keyfleet keeps the key`,
   } as const;
-  return { existing, next: { ...rest, removing: true }, changes: rest.removing ? [] : [removed] };
+  return {
+    existing,
+    next: { ...rest, removing: true },
+    changes: rest.removing ? retryChanges(state, existing) : [removed],
+  };
+}
+
+/** What becomes of a refusal by asking again. */
+export function retryChanges(
+  { reference: { key } }: KeyState,
+  { distribution: { provider, refusal } }: DistributionState,
+): Change[] {
+  if (refusal === undefined) return [];
+  const path = distributionPath({ provider, key });
+  return [{ path, action: 'update', description: `try again what the vault refused: ${refusal.reason}` }];
+}
+
+function mendChanges(
+  { reference: { key } }: KeyState,
+  { distribution: { provider, drift } }: DistributionState,
+): Change[] {
+  if (drift === undefined || drift === 'mend') return [];
+  const path = distributionPath({ provider, key });
+  return [{ path, action: 'update', description: 'mend what somebody changed in the vault and would be left alone' }];
+}
+
+/** Forgets what the vault refused, and has mended what would be left alone. @returns undefined if there is neither */
+function tryAgain({ refusal, drift, ...rest }: Stored<DistributionRecord>): Stored<DistributionRecord> | undefined {
+  if (refusal === undefined && drift === undefined) return undefined;
+  return { ...rest, ...(drift && { drift: 'mend' }) };
 }
 
 export function findDistribution(state: KeyState, { provider }: DistributionReference): DistributionState | undefined {

@@ -1,6 +1,6 @@
 import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
 import { claimKmsName } from '../reconcile/target.ts';
-import type { DistributionRecord, DistributionReference, Stored } from '../state/key-records.ts';
+import type { DistributionRecord, DistributionReference } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderReference, ProviderStore } from '../state/providers.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
@@ -73,7 +73,7 @@ export function createDistributions({
         existing === undefined
           ? (await providers.holdKey(reference, reference.key)) &&
             (await keys.addDistribution(decision.state, await named(reference, decision)))
-          : await tryAgain(reference, existing.distribution);
+          : existing.again === undefined || (await keys.putDistribution(reference, existing.again));
       if (!written) return undefined;
       return wakeAll(announcer, [{ subject, stamp }], () =>
         settlement.settle(reference, [reference.provider], waiting),
@@ -88,13 +88,6 @@ export function createDistributions({
     const distributedTime = now();
     const kmsName = await claimKmsName(vaultNames, { keyCollection, key, now: distributedTime });
     return { ...draft, kmsName, distributedTime };
-  }
-
-  /** Forgets what the vault refused, and has mended what would be left alone. */
-  async function tryAgain(reference: DistributionReference, existing: Stored<DistributionRecord>): Promise<boolean> {
-    const { refusal, drift, ...rest } = existing;
-    if (refusal === undefined && drift === undefined) return true;
-    return keys.putDistribution(reference, { ...rest, ...(drift && { drift: 'mend' }) });
   }
 
   return {

@@ -5,6 +5,7 @@ import type { State } from '../state/index.ts';
 import { createDistributions, type Distributions } from './distributions.ts';
 import type { GenerateKeyPair } from './key-generation.ts';
 import { createKeys, type Keys } from './keys.ts';
+import { createPreviews, type Previews } from './previews.ts';
 import { createProviders, type Providers } from './providers.ts';
 import { createSettlement } from './settlement.ts';
 import { createVaultChecks } from './vault-checks.ts';
@@ -14,6 +15,7 @@ export interface KeyManagement {
   keys: Keys;
   providers: Providers;
   distributions: Distributions;
+  previews: Previews;
 }
 
 export interface KeyManagementOptions {
@@ -36,5 +38,6 @@ export function createKeyManagement(options: KeyManagementOptions): KeyManagemen
     keys: createKeys({ keys, names, announcer, checkVaults, settlement, generateKeyPair, now }),
     providers: createProviders({ providers, keys, names, announcer, targets, now }),
     distributions: createDistributions({ keys, providers, vaultNames, announcer, settlement, now }),
+    previews: createPreviews({ keys, providers, targets, checkVaults, now }),
   };
 }

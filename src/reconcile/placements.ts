@@ -7,6 +7,14 @@ export function replaceCopy(placement: PlacementRecord, copy: Copy): PlacementRe
   return { ...placement, ...replaced(placement), ...(duplicates && { duplicates: duplicates.map(replaced) }) };
 }
 
+/** A placement one of whose copies was given what it should have. */
+export function updateCopy(placement: PlacementRecord, { kmsVersion, enabled }: Copy): PlacementRecord {
+  const replaced = replaceCopy(placement, { kmsVersion, enabled });
+  if (placement.kmsVersion !== kmsVersion) return replaced;
+  const { deviations: _mended, ...mended } = replaced;
+  return mended;
+}
+
 function copyOf({ kmsVersion, enabled }: Copy): Copy {
   return { kmsVersion, enabled };
 }

@@ -10,7 +10,8 @@ import { createRestorer } from './drift/restore.ts';
 import type { ImportRequest, Placed, VersionImporter } from './import-version.ts';
 import type { Leases } from './leases.ts';
 import { has, type Step } from './plan.ts';
-import { addCopy, forgetCopy, replaceCopy } from './placements.ts';
+import { addCopy, forgetCopy, updateCopy } from './placements.ts';
+import { mayBeInVault } from './plan-all.ts';
 import { claimKmsName, type Targets } from './target.ts';
 import { operationsOf, ownerTag, sameMembers, tagNames, tagsOf } from './version-marks.ts';
 
@@ -170,10 +171,9 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
         const known = current.placements.find((placement) => placement.version === step.version);
         if (known === undefined) return { distribution: rest };
-        const replaced = replaceCopy(known, { kmsVersion, enabled });
-        const { deviations: _mended, ...mended } = { ...replaced, updatedTime };
-        const placement = known.kmsVersion === kmsVersion ? mended : replaced;
-        return { distribution: rest, placement: { ...placement, confirmedTime: now() } };
+        const placement = updateCopy(known, { kmsVersion, enabled });
+        const times = { confirmedTime: now(), ...(known.kmsVersion === kmsVersion && { updatedTime }) };
+        return { distribution: rest, placement: { ...placement, ...times } };
       });
     } catch (error) {
       if (!isAzureFailure(error, 'absent')) throw error;
@@ -195,10 +195,9 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 
   async function remove(context: StepContext): Promise<StepOutcome> {
     const { reference, provider } = context;
-    const { distribution, placements } = context.distribution;
+    const { distribution } = context.distribution;
     const { kmsName, attempt } = distribution;
-    const neverSent = placements.length === 0 && attempt === undefined;
-    if (neverSent) return forget(reference, context.distribution);
+    if (!mayBeInVault(context.distribution)) return forget(reference, context.distribution);
 
     const vault = targets.open(provider);
     const heldUntil = leases.heldUntil(distribution);

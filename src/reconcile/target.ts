@@ -30,6 +30,11 @@ export function keyExchangeKeyName(owner: string, now: Date): string {
   return `keyfleet-kek-${Math.floor(now.getTime() / 1000)}-${ownerHash}`;
 }
 
+/** The names that {@link claimKmsName} gives to copies of a key, in words. */
+export function kmsNameForm(key: string): string {
+  return `${key}-<unix seconds>`;
+}
+
 /** More keys than this that want one name at once, and something else is wrong. */
 const mostClaims = 100;
 

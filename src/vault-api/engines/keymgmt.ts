@@ -4,9 +4,10 @@ import type { KeyManagement } from '../../keymgmt/index.ts';
 import type { KeyView } from '../../keymgmt/keys.ts';
 import type { Outcome } from '../../keymgmt/settlement.ts';
 import { defineRoute, type Engine, type Reply } from '../engine.ts';
+import { previewReply } from './keymgmt-preview.ts';
 
 /** Vault's Key Management engine: its paths and fields, and the shapes in which real ones were seen to answer. */
-export function createKeyManagementEngine({ keys, providers, distributions }: KeyManagement): Engine {
+export function createKeyManagementEngine({ keys, providers, distributions, previews }: KeyManagement): Engine {
   return {
     type: 'keymgmt',
     routes: [
@@ -29,11 +30,12 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
           },
           deletion_allowed: { type: 'boolean', description: 'Whether the key may be deleted.' },
         },
+        supportsDryRun: true,
         async read({ mount, parameters }) {
           const key = await keys.read({ mount: mount.uuid, key: parameters.name });
           return key && { data: keyData(key) };
         },
-        async write({ mount, parameters, fields, preferAsync }) {
+        async write({ mount, parameters, fields, preferAsync, dryRun }) {
           if (fields.replica_regions !== undefined && fields.replica_regions.length > 0) {
             throw new KeyfleetError('invalid_request', 'replica_regions is for AWS keys only: leave it out');
           }
@@ -42,10 +44,14 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
             ...(fields.min_enabled_version !== undefined && { minEnabledVersion: fields.min_enabled_version }),
             ...(fields.deletion_allowed !== undefined && { deletionAllowed: fields.deletion_allowed }),
           };
-          return toReply(await keys.write({ mount: mount.uuid, key: parameters.name }, given, { preferAsync }));
+          const reference = { mount: mount.uuid, key: parameters.name };
+          if (dryRun) return previewReply(previews.keys.write(reference, given));
+          return toReply(await keys.write(reference, given, { preferAsync }));
         },
-        async delete({ mount, parameters }) {
-          await keys.delete({ mount: mount.uuid, key: parameters.name });
+        async delete({ mount, parameters, dryRun }) {
+          const reference = { mount: mount.uuid, key: parameters.name };
+          if (dryRun) return previewReply(previews.keys.delete(reference));
+          await keys.delete(reference);
           return {};
         },
       }),
@@ -54,8 +60,12 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
         path: 'key/:name/rotate',
         synopsis: 'Makes a new version of a key, here and in every vault it is distributed to.',
         fields: {},
-        write: async ({ mount, parameters, preferAsync }) =>
-          toReply(await keys.rotate({ mount: mount.uuid, key: parameters.name }, { preferAsync })),
+        supportsDryRun: true,
+        async write({ mount, parameters, preferAsync, dryRun }) {
+          const reference = { mount: mount.uuid, key: parameters.name };
+          if (dryRun) return previewReply(previews.keys.rotate(reference));
+          return toReply(await keys.rotate(reference, { preferAsync }));
+        },
       }),
 
       defineRoute({
@@ -90,26 +100,29 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
               'What is done about changes that somebody makes to keys in the vault: repair (default), report, ignore.',
           },
         },
+        supportsDryRun: true,
         async read({ mount, parameters }) {
           const provider = await providers.read({ mount: mount.uuid, provider: parameters.name });
           if (provider === undefined) return undefined;
           const { keyCollection, provider: kind, drift } = provider;
           return { data: { key_collection: keyCollection, provider: kind, ...(drift && { drift }) } };
         },
-        async write({ mount, parameters, fields }) {
-          await providers.write(
-            { mount: mount.uuid, provider: parameters.name },
-            {
-              ...(fields.provider !== undefined && { provider: fields.provider }),
-              ...(fields.key_collection !== undefined && { keyCollection: fields.key_collection }),
-              ...(fields.credentials !== undefined && { credentials: fields.credentials }),
-              ...(fields.drift !== undefined && { drift: fields.drift }),
-            },
-          );
+        async write({ mount, parameters, fields, dryRun }) {
+          const reference = { mount: mount.uuid, provider: parameters.name };
+          const given = {
+            ...(fields.provider !== undefined && { provider: fields.provider }),
+            ...(fields.key_collection !== undefined && { keyCollection: fields.key_collection }),
+            ...(fields.credentials !== undefined && { credentials: fields.credentials }),
+            ...(fields.drift !== undefined && { drift: fields.drift }),
+          };
+          if (dryRun) return previewReply(previews.providers.write(reference, given));
+          await providers.write(reference, given);
           return {};
         },
-        async delete({ mount, parameters }) {
-          await providers.delete({ mount: mount.uuid, provider: parameters.name });
+        async delete({ mount, parameters, dryRun }) {
+          const reference = { mount: mount.uuid, provider: parameters.name };
+          if (dryRun) return previewReply(previews.providers.delete(reference));
+          await providers.delete(reference);
           return {};
         },
       }),
@@ -130,16 +143,22 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
           purpose: { type: 'list', description: 'Of encrypt, decrypt, sign, verify, wrap, unwrap. Set once.' },
           protection: { type: 'string', description: 'hsm (default) or software. Set once.' },
         },
+        supportsDryRun: true,
         async read({ mount, parameters }) {
-          const view = await distributions.read(reference(mount.uuid, parameters));
+          const view = await distributions.read(distributionAt(mount.uuid, parameters));
           return view && { data: distributionData(view), warnings: view.warnings };
         },
-        async write({ mount, parameters, fields, preferAsync }) {
+        async write({ mount, parameters, fields, preferAsync, dryRun }) {
+          const reference = distributionAt(mount.uuid, parameters);
           const given = { purpose: fields.purpose ?? [], protection: fields.protection ?? 'hsm' };
-          return toReply(await distributions.write(reference(mount.uuid, parameters), given, { preferAsync }));
+          if (dryRun) return previewReply(previews.distributions.write(reference, given));
+          return toReply(await distributions.write(reference, given, { preferAsync }));
         },
-        delete: async ({ mount, parameters, preferAsync }) =>
-          toReply(await distributions.delete(reference(mount.uuid, parameters), { preferAsync })),
+        async delete({ mount, parameters, preferAsync, dryRun }) {
+          const reference = distributionAt(mount.uuid, parameters);
+          if (dryRun) return previewReply(previews.distributions.delete(reference));
+          return toReply(await distributions.delete(reference, { preferAsync }));
+        },
       }),
     ],
 
@@ -159,7 +178,7 @@ export function createKeyManagementEngine({ keys, providers, distributions }: Ke
   };
 }
 
-function reference(mount: string, parameters: { name: string; key_name: string }) {
+function distributionAt(mount: string, parameters: { name: string; key_name: string }) {
   return { mount, provider: parameters.name, key: parameters.key_name };
 }
 
