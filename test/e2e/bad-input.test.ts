@@ -3,14 +3,12 @@ import {
   providerCredentials,
   providerFields,
   startService,
-  keyClient,
   type Answer,
   type Service,
   type VaultCall,
 } from '../support/service.ts';
+import { everything, unchangedBy } from '../support/everything.ts';
 import { exchange, requestText } from '../local/functions-host/support/raw-client.ts';
-import { dumpTables } from '../support/table-dump.ts';
-import { seeContents } from '../support/vault-contents.ts';
 
 /*
  * Requests that can't be right. Each is refused with a status and words that a person can act on, and afterwards not a
@@ -46,32 +44,6 @@ afterAll(() => service.stop());
 
 async function given(method: string, path: string, body?: unknown): Promise<void> {
   expect(await vault(method, path, body)).toMatchObject({ status: 204 });
-}
-
-interface Everything {
-  tables: string[];
-  contents: unknown;
-  calls: number;
-}
-
-/** Our own looks at the vaults aren't counted. */
-async function everything({ platform }: Service): Promise<Everything> {
-  const calls = platform.keyVault.calls.filter(
-    ({ vault: name, clientId }) => name !== 'keyfleet-home' && clientId !== developer,
-  );
-  const tables = await dumpTables(platform);
-  const contents = await Promise.all([...platform.vaults.keys()].map((name) => seeContents(keyClient(platform, name))));
-  return { tables, contents, calls: calls.filter(({ operation }) => operation !== 'challenge').length };
-}
-
-const developer = '52d9c3d8-6c0f-4a2e-9a51-0b8f2f7d5d02';
-
-/** Does it, and looks whether anything changed. */
-async function withoutEffect(send: () => Promise<Answer>): Promise<Answer> {
-  const before = await everything(service);
-  const answer = await send();
-  expect(await everything(service)).toEqual(before);
-  return answer;
 }
 
 function expectRefusal({ status, headers, body }: Answer, expected: number, words: readonly string[]): void {
@@ -227,21 +199,28 @@ const refused: [request: string, status: number, rows: Row[]][] = [
 describe.each(refused)('%s is refused with %i:', (request, status, rows) => {
   const [method = '', path = ''] = request.split(' ');
   test.each(rows)('%s', async (_name, body, ...words) => {
-    expectRefusal(await withoutEffect(() => vault(method, path, body)), status, words);
+    const [real, dry] = await unchangedBy(service, async () => [
+      await vault(method, path, body),
+      path.startsWith('keymgmt') ? await vault(method, `${path}?dry_run=true`, body) : undefined,
+    ]);
+    expectRefusal(real, status, words);
+    if (dry !== undefined) expect({ status: dry.status, text: dry.text }).toEqual({ status, text: real.text });
   });
 });
 
 describe('verbs', () => {
   test.each(['OPTIONS', 'SCAN'])('%s is unknown', async (verb) => {
-    const { status, body } = await withoutEffect(() => vault(verb, 'keymgmt/key/loose'));
+    const { status, body } = await unchangedBy(service, () => vault(verb, 'keymgmt/key/loose'));
     expect({ status, body }).toEqual({ status: 405, body: { errors: [] } });
   });
 
   test('PATCH needs its content type', async () => {
     const patch = (type: string) =>
       vault('PATCH', 'keymgmt/key/loose', { min_enabled_version: 0 }, { 'Content-Type': type });
-    expectRefusal(await withoutEffect(() => patch('application/json')), 415, ['application/merge-patch+json']);
-    expectRefusal(await withoutEffect(() => patch('application/merge-patch+json')), 405, ['unsupported operation']);
+    expectRefusal(await unchangedBy(service, () => patch('application/json')), 415, ['application/merge-patch+json']);
+    expectRefusal(await unchangedBy(service, () => patch('application/merge-patch+json')), 405, [
+      'unsupported operation',
+    ]);
   });
 });
 
@@ -257,11 +236,11 @@ describe('what is no mistake', () => {
 
   test('is writing what a key has already', async () => {
     const same = { type: 'rsa-2048', min_enabled_version: 1, deletion_allowed: false };
-    expect(await withoutEffect(() => vault('POST', 'keymgmt/key/loose', same))).toMatchObject({ status: 204 });
+    expect(await unchangedBy(service, () => vault('POST', 'keymgmt/key/loose', same))).toMatchObject({ status: 204 });
   });
 
   test('are fields that nobody knows, of which one is told', async () => {
-    const { status, body } = await withoutEffect(() => vault('GET', 'keymgmt/key/loose?colour=red'));
+    const { status, body } = await unchangedBy(service, () => vault('GET', 'keymgmt/key/loose?colour=red'));
     expect(status).toBe(200);
     expect(body.warnings).toEqual(['Endpoint ignored these unrecognized parameters: [colour]']);
   });
