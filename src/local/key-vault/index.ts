@@ -22,7 +22,7 @@ import { createVault, type Vault, type VaultContents, type VaultOptions } from '
 export type { AccessPolicyGrant, RoleGrant, VaultAccess } from './access.ts';
 export type { KeyVaultCall } from './calls.ts';
 export type { InspectedKey, InspectedKeyVersion, VaultInspection } from './inspection.ts';
-export type { ThrottleOptions, VaultLimits } from './vault-limits.ts';
+export { serviceLimits, type ThrottleOptions, type VaultLimits } from './vault-limits.ts';
 export type { VaultOptions } from './vault.ts';
 
 export interface KeyVaultOptions {
@@ -81,6 +81,8 @@ export interface VaultControl {
   removeAccess(principalObjectId: string): void;
   /** Lets only these client addresses through; undefined: all. */
   setFirewall(allowedAddresses: readonly string[] | undefined): void;
+  /** From now on the vault has these limits; undefined: those that all vaults have, if any. */
+  setThrottle(throttle: ThrottleOptions | undefined): void;
   /** Continuous access evaluation: every token that the vault has seen is refused from now on. */
   revokeTokens(): void;
 }
@@ -192,6 +194,7 @@ function controlOf(vault: Vault): VaultControl {
     setAccess: (principalObjectId, grant) => vault.access.set(principalObjectId, grant),
     removeAccess: (principalObjectId) => vault.access.remove(principalObjectId),
     setFirewall: (allowedAddresses) => void (vault.allowedAddresses = allowedAddresses),
+    setThrottle: (throttle) => void (vault.throttle = throttle),
     revokeTokens: () => vault.sessions.revokeAll(),
   };
 }

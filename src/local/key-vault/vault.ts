@@ -60,7 +60,7 @@ export interface Vault {
   readonly access: AccessControl;
   readonly sessions: TokenSessions;
   /** Undefined: as all vaults. */
-  readonly throttle: ThrottleOptions | undefined;
+  throttle: ThrottleOptions | undefined;
   /** Client addresses that the firewall lets through; undefined: all. */
   allowedAddresses: readonly string[] | undefined;
   readonly keys: ObjectStore<KeyVersion>;

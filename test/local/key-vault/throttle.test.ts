@@ -43,6 +43,16 @@ async function start(throttle: ThrottleOptions) {
 const software = { kty: 'EC' };
 const hardware = { kty: 'EC-HSM' };
 
+test('a vault can be given limits while it runs, and others again', async () => {
+  const { countUntilRefused, wait } = await start({});
+  const vault = running?.control('vault-0');
+  vault?.setThrottle({ limits: { createSoftwareKey: 3 } });
+  expect(await countUntilRefused(0, 'POST', '/keys/soft/create', software)).toBe(3);
+  vault?.setThrottle(undefined);
+  wait(10_000);
+  expect(await countUntilRefused(0, 'POST', '/keys/soft/create', software)).toBe(20);
+});
+
 test('the limits of the service are there unless others are given', async () => {
   expect(serviceLimits).toMatchObject({
     createHsmKey: 10,
