@@ -251,7 +251,7 @@ describe('host.json', () => {
       maxConcurrentCalls: 8,
       maxConcurrentSessions: 16,
       prefetchCount: 0,
-      sessionIdleTimeout: '00:00:01',
+      sessionIdleTimeout: '00:00:00.2',
     });
   });
 
