@@ -3,10 +3,12 @@ import type { Benchmark } from './harness/benchmark.ts';
 import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
 import { keyValue } from './kv/index.ts';
+import { recovery } from './recovery/index.ts';
 import { readLatency } from './read-latency/index.ts';
 import { standInScale } from './stand-in-scale/index.ts';
 import { standInThroughput } from './stand-in-throughput/index.ts';
 import { startUp } from './start-up/index.ts';
+import { wave } from './wave/index.ts';
 
 /** All benchmarks, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
@@ -18,4 +20,6 @@ export const benchmarks: readonly Benchmark[] = [
   keyGeneration,
   standInScale,
   standInThroughput,
+  wave,
+  recovery,
 ];

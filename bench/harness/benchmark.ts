@@ -1,5 +1,5 @@
 /** What a figure is counted in. `times` is a ratio, which is what can be compared between machines. */
-export type Unit = 'times' | 'ms' | 'calls' | 'KiB' | 'MiB' | 'per second';
+export type Unit = 'times' | 's' | 'ms' | 'calls' | 'messages' | 'KiB' | 'MiB' | 'per second';
 
 /** One result of a benchmark. */
 export interface Figure {
@@ -27,6 +27,8 @@ export interface Benchmark {
   name: string;
   /** What it measures, in one line. */
   measures: string;
+  /** Takes so long that it runs only if it is named. */
+  isLong?: boolean;
   /** @throws if what it was to measure didn't work */
   run: (context: BenchmarkContext) => Promise<Figure[]>;
 }

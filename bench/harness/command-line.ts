@@ -18,7 +18,8 @@ export function readCommand(parameters: readonly string[], benchmarks: readonly 
     if (values.help) return { kind: 'help' };
     const unknown = positionals.find((name) => !benchmarks.some((benchmark) => benchmark.name === name));
     if (unknown !== undefined) return { kind: 'refuse', reason: `there is no benchmark "${unknown}"` };
-    const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+    const isNamed = ({ name }: Benchmark) => positionals.includes(name);
+    const chosen = benchmarks.filter(positionals.length === 0 ? ({ isLong = false }) => !isLong : isNamed);
     return { kind: 'run', benchmarks: chosen };
   } catch (error) {
     return { kind: 'refuse', reason: error instanceof Error ? error.message : String(error) };
@@ -30,9 +31,11 @@ export function renderHelp(benchmarks: readonly Benchmark[]): string {
   return [
     'Usage: npm run bench -- [NAME...]',
     '',
-    'Measures Keyfleet on the local platform, all of it or what is named:',
+    'Measures Keyfleet on the local platform: what is named, or all but what is marked as long.',
     '',
-    ...benchmarks.map(({ name, measures }) => `  ${name.padEnd(width)}  ${measures}`),
+    ...benchmarks.map(
+      ({ name, measures, isLong = false }) => `  ${name.padEnd(width)}  ${measures}${isLong ? ' (long)' : ''}`,
+    ),
     '',
     'Results are printed, and written to bench/results/ as JSON. docs/benchmarks.md explains them.',
   ].join('\n');

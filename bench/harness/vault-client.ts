@@ -8,12 +8,16 @@ export interface VaultClient {
   call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Record<string, unknown>>;
 }
 
-export function createVaultClient(hostUrl: string, token: string): VaultClient {
+export function createVaultClient(
+  hostUrl: string,
+  token: string,
+  headers: Readonly<Record<string, string>> = {},
+): VaultClient {
   return {
     async call(method, path, body) {
       const response = await fetch(`${hostUrl}/v1/${path}`, {
         method,
-        headers: { 'X-Vault-Token': token },
+        headers: { 'X-Vault-Token': token, ...headers },
         ...(body && { body: JSON.stringify(body) }),
       });
       const text = await response.text();

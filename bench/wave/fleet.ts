@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRootKey } from '../../src/key-vault/root-key.ts';
+import { startHostProcess, type HostProcess } from '../../src/local/platform/host-process.ts';
+import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
+import { seedRootToken } from '../../src/local/seed.ts';
+import { azureTables, createState, type State } from '../../src/state/index.ts';
+import { printErrors } from '../harness/host-log.ts';
+import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
+import { watchImports, wavePrefix, type ImportWatch } from './imports.ts';
+import { scaledLimits, type WaveSize } from './size.ts';
+
+/** As many keys as there are rotations, distributed to every vault, and nobody at work. */
+export interface WaveFleet {
+  platform: Platform;
+  state: State;
+  keys: readonly string[];
+  /** A host of its own process, that knows the vaults' limits. */
+  startHost(): Promise<HostProcess>;
+  /** Rotates every key once, many at a time; returns when all have been accepted. */
+  rotateAll(host: HostProcess): Promise<void>;
+  watch(): ImportWatch;
+  /** @throws Error unless every key has exactly so many versions in every vault */
+  expectVersions(count: number): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const requestsAtOnce = 16;
+const mount = 'keymgmt';
+/** After this an instance that has gone no longer counts as one that shares the limits. */
+const forgottenSeconds = 20;
+const boundless = 1_000_000;
+const betweenLooksMilliseconds = 200;
+
+export async function startWaveFleet(size: WaveSize, progress: (line: string) => void): Promise<WaveFleet> {
+  await using stack = new AsyncDisposableStack();
+  const vaults = Array.from({ length: size.vaults }, (_, index) => `vault-${index + 1}`);
+  const keys = Array.from({ length: size.rotations }, (_, index) => `${wavePrefix}${index + 1}`);
+  const limits = scaledLimits(size.scale);
+  // The service never makes software keys in a vault.
+  const { createSoftwareKey: _never, ...governed } = limits;
+  const platform = await startPlatform({
+    vaults: vaults.map((name) => ({ name, sku: 'premium' })),
+    seed: seedRootToken,
+  });
+  stack.defer(() => platform.stop());
+  const state = openState(platform);
+  const isTarget = (vault: string) => vaults.includes(vault);
+  const hosts = new Set<HostProcess>();
+  stack.defer(async () => {
+    await Promise.all([...hosts].map((host) => host.kill()));
+  });
+
+  async function startHost(allowed: Record<string, number>): Promise<HostProcess> {
+    const host = await startHostProcess(platform, {
+      settings: {
+        KEYFLEET_REQUESTS_PER_SECOND: String(boundless),
+        KEYFLEET_KEY_VAULT_LIMITS: JSON.stringify(allowed),
+      },
+      log: printErrors,
+    });
+    hosts.add(host);
+    return host;
+  }
+
+  async function eachKey(act: (key: string) => Promise<unknown>): Promise<void> {
+    const left = keys.values();
+    const workers = Array.from({ length: requestsAtOnce }, async () => {
+      for (const key of left) await act(key);
+    });
+    await Promise.all(workers);
+  }
+
+  async function setUp(): Promise<void> {
+    const host = await startHost(Object.fromEntries(Object.keys(governed).map((kind) => [kind, boundless])));
+    const client = createVaultClient(host.url, platform.rootToken);
+    await writeProviders(client, vaults);
+    await eachKey((key) => client.call('POST', `${mount}/key/${key}`, { type: 'rsa-2048' }));
+    progress(`${keys.length} keys made`);
+    const watch = watchImports(platform.keyVault, isTarget);
+    for (const vault of vaults) {
+      await eachKey((key) => client.call('POST', `${mount}/kms/${vault}/key/${key}`, { purpose: 'sign' }));
+    }
+    await until(async () => watch.imports === keys.length * vaults.length && (await isSettled(state)));
+    watch.stop();
+    progress(`${watch.imports} versions distributed for a start`);
+    await host.stop();
+    for (const vault of vaults) platform.keyVault.control(vault).setThrottle({ limits });
+    await sleep(forgottenSeconds * 1000);
+  }
+
+  await setUp();
+  const running = stack.move();
+  return {
+    platform,
+    state,
+    keys,
+    startHost: () => startHost(governed),
+    async rotateAll(host) {
+      const client = createVaultClient(host.url, platform.rootToken, { Prefer: 'respond-async' });
+      await eachKey((key) => client.call('POST', `${mount}/key/${key}/rotate`));
+    },
+    watch: () => watchImports(platform.keyVault, isTarget),
+    expectVersions(count) {
+      for (const vault of vaults) {
+        const ours = platform.keyVault
+          .inspect(vault)
+          .keys()
+          .filter(({ name }) => name.startsWith(wavePrefix));
+        const wrong = ours.filter(({ versions }) => versions.length !== count);
+        if (ours.length === keys.length && wrong.length === 0) continue;
+        throw new Error(`${wrong.length} of ${ours.length} keys in ${vault} don't have ${count} versions`);
+      }
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Looks again and again. @throws Error if it takes longer than `atMostSeconds` */
+export async function until(look: () => Promise<boolean> | boolean, atMostSeconds = 3600): Promise<void> {
+  const deadline = performance.now() + atMostSeconds * 1000;
+  while (!(await look())) {
+    if (performance.now() > deadline) throw new Error(`it took longer than ${Math.round(atMostSeconds)} s`);
+    await sleep(betweenLooksMilliseconds);
+  }
+}
+
+/** Whether no work is open anywhere. */
+export async function isSettled(state: State): Promise<boolean> {
+  return (await state.intents.list()).length === 0;
+}
+
+async function writeProviders(client: VaultClient, vaults: readonly string[]): Promise<void> {
+  await client.call('POST', `sys/mounts/${mount}`, { type: 'keymgmt' });
+  const { clientId, secrets = [] } = providerApplication;
+  const credentials = { tenant_id: tenantId, client_id: clientId, client_secret: secrets[0]?.value };
+  for (const vault of vaults) {
+    await client.call('POST', `${mount}/kms/${vault}`, {
+      provider: 'azurekeyvault',
+      key_collection: vault,
+      credentials,
+    });
+    // One key first: of several at once, each would want to make the vault's key exchange key.
+    await client.call('POST', `${mount}/key/first-${vault}`, { type: 'rsa-2048' });
+    await client.call('POST', `${mount}/kms/${vault}/key/first-${vault}`, { purpose: 'sign' });
+  }
+}
+
+function openState({ settings, serviceCredential }: Platform): State {
+  const setting = (name: string) => settings[name] ?? '';
+  return createState({
+    openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
+    rootKey: createRootKey({
+      vaultUrl: setting('KEYFLEET_HOME_VAULT_URI'),
+      keyName: setting('KEYFLEET_ROOT_KEY_NAME'),
+      credential: serviceCredential,
+    }),
+    now: () => new Date(),
+  });
+}
