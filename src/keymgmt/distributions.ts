@@ -1,6 +1,6 @@
 import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
 import { claimKmsName } from '../reconcile/target.ts';
-import type { DistributionRecord, DistributionReference } from '../state/key-records.ts';
+import type { DistributionRecord, DistributionReference, PlacementRecord } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderReference, ProviderStore } from '../state/providers.ts';
 import { repeatUntilWritten } from '../state/repeat.ts';
@@ -26,7 +26,7 @@ export interface DistributionView {
   distributedTime: Date;
   /** Key Vault's version ids by version; what the vault has confirmed. */
   versions: ReadonlyMap<number, string>;
-  /** What the vault refused or still lacks, in words. */
+  /** What the vault refused, still lacks, or has more than once, in words. */
   warnings: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export function createDistributions({
         protection,
         distributedTime,
         versions: new Map(found.placements.map(({ version, kmsVersion }) => [version, kmsVersion])),
-        warnings: [...refused, ...pending, ...left],
+        warnings: [...refused, ...pending, ...left, ...found.placements.flatMap(describeDuplicates)],
       };
     },
 
@@ -124,4 +124,14 @@ export function createDistributions({
       });
     },
   };
+}
+
+function describeDuplicates({ version, kmsVersion, duplicates = [] }: PlacementRecord): string[] {
+  if (duplicates.length === 0) return [];
+  const ids = [kmsVersion, ...duplicates.map((copy) => copy.kmsVersion)].join(', ');
+  return [
+    `version ${version} is there more than once (${ids}): an import that seemed lost came through late. All copies are the ` +
+      'same key, and are enabled and disabled together. If there are later versions, rotate the key: whoever names no ' +
+      'version gets the copy that came last',
+  ];
 }

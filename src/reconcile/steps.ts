@@ -1,6 +1,6 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import type { DistributionReference } from '../messaging/index.ts';
-import type { DistributionState, KeyState, Stored } from '../state/key-records.ts';
+import { wholeKey, type DistributionState, type KeyState, type Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderRecord, ProviderStore } from '../state/providers.ts';
 import type { VaultNames } from '../state/vault-names.ts';
@@ -201,8 +201,8 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 
     const vault = targets.open(provider);
     const heldUntil = leases.heldUntil(distribution);
-    // Only the end of an import could bring back what isn't there.
-    if (heldUntil !== undefined && attempt?.version !== 0) return { heldUntil };
+    // The end of anything but a deletion could bring back what isn't there.
+    if (heldUntil !== undefined && attempt?.version !== wholeKey.deletion) return { heldUntil };
     const key = await vault.getKey(kmsName);
     if (key === undefined) return forget(reference, context.distribution);
     if (heldUntil !== undefined) return { heldUntil };
@@ -212,7 +212,9 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
       );
     }
-    const done = await leases.during(reference, distribution, 0, (deadline) => vault.deleteKey(kmsName, { deadline }));
+    const done = await leases.during(reference, distribution, wholeKey.deletion, (deadline) =>
+      vault.deleteKey(kmsName, { deadline }),
+    );
     if (done === undefined) return 'done';
     const state = await keys.read(reference);
     const current = state?.distributions.find((entry) => entry.distribution.attempt?.holder === done.holder);

@@ -42,13 +42,16 @@ export interface Refusal {
  * pass unseen. Written before the change; until it ends, whoever else works on the distribution leaves the vault alone.
  */
 export interface Attempt {
-  /** The version that is imported, enabled or disabled; 0: the whole key is deleted. */
+  /** The version that is imported, enabled or disabled, or which of {@link wholeKey} is done. */
   version: number;
   /** After this no call of the attempt is on its way any more. */
   until: Date;
   /** Uuid, unlike any other attempt's. */
   holder: string;
 }
+
+/** What an attempt is about if it isn't one version, in the place of the version's number. */
+export const wholeKey = { deletion: 0, recovery: -1 } as const;
 
 /** What should be true of a key in one vault, and how far that got. */
 export interface DistributionRecord {

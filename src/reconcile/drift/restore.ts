@@ -1,6 +1,6 @@
 import { isAzureFailure } from '../../azure-failure.ts';
 import type { TargetVault } from '../../key-vault/target-vault.ts';
-import type { DistributionReference, DistributionState } from '../../state/key-records.ts';
+import { wholeKey, type DistributionReference, type DistributionState } from '../../state/key-records.ts';
 import { mostSeenAtOnce, type KeyStore } from '../../state/keys.ts';
 import type { ProviderRecord } from '../../state/providers.ts';
 import type { VaultNames } from '../../state/vault-names.ts';
@@ -44,7 +44,7 @@ export function createRestorer({ keys, vaultNames, targets, leases, look, now }:
     if (deleted === undefined) return 'purged';
     if (deleted.tags[tagNames.owner] !== ownerTag(reference)) return 'not-ours';
     try {
-      const done = await leases.during(reference, distribution, 0, (deadline) =>
+      const done = await leases.during(reference, distribution, wholeKey.recovery, (deadline) =>
         vault.recoverKey(kmsName, { deadline }),
       );
       if (done === undefined) return 'changing';

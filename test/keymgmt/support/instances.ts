@@ -1,0 +1,93 @@
+import { setImmediate as tick } from 'node:timers';
+import { openHouse, type House, type World } from '../../support/house.ts';
+
+interface WaitingCall {
+  instance: number;
+  proceed: () => void;
+}
+
+/**
+ * Several instances of the service over one world. Whatever they do stops at each call to a table, a vault or the queue,
+ * before it is made, and at each reply of a vault; one at a time is told to go on. So an instance may be held up at any
+ * call for any time.
+ */
+export interface Instances {
+  /** Begins something at an instance, beside all that it is doing. */
+  start(instance: number, activity: (house: House) => Promise<void>): Promise<void>;
+  /** Instances that have a call or a reply waiting, in order. */
+  waiting(): number[];
+  /** Lets one call or reply of an instance go on. @param which any number */
+  proceed(instance: number, which: number): Promise<void>;
+  /** Nothing that the instance was doing goes on; another process takes its place. */
+  kill(instance: number): void;
+  /** Calls and replies that went on so far. */
+  readonly steps: number;
+  /** What activities have thrown. */
+  readonly errors: readonly unknown[];
+}
+
+export function createInstances(world: World): Instances {
+  const houses = new Map<number, House>();
+  const errors: unknown[] = [];
+  let calls: WaitingCall[] = [];
+  let steps = 0;
+
+  function gate<T extends object>(instance: number, target: T, holdsReplies: boolean): T {
+    const turn = () => new Promise<void>((proceed) => calls.push({ instance, proceed }));
+    return new Proxy(target, {
+      get(object, property) {
+        const value: unknown = Reflect.get(object, property);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]): Promise<unknown> => {
+          await turn();
+          try {
+            return await (Reflect.apply(value, object, args) as Promise<unknown>);
+          } finally {
+            if (holdsReplies) await turn();
+          }
+        };
+      },
+    });
+  }
+
+  function houseOf(instance: number): House {
+    const house =
+      houses.get(instance) ??
+      openHouse({
+        ...world,
+        openTable: (name) => gate(instance, world.openTable(name), false),
+        openVault: (name) => gate(instance, world.openVault(name), true),
+        messaging: gate(instance, world.messaging, false),
+      });
+    houses.set(instance, house);
+    return house;
+  }
+
+  /** Everything is in memory: after one turn of the event loop, who goes on at all waits for its next turn. */
+  const quiet = () => new Promise<void>((resolve) => tick(resolve));
+
+  return {
+    async start(instance, activity) {
+      activity(houseOf(instance)).catch((error: unknown) => errors.push(error));
+      await quiet();
+    },
+    waiting: () => [...new Set(calls.map(({ instance }) => instance))].sort(),
+    async proceed(instance, which) {
+      const own = calls.filter((call) => call.instance === instance);
+      const picked = own[which % own.length];
+      if (picked === undefined) return;
+      calls = calls.filter((call) => call !== picked);
+      steps++;
+      picked.proceed();
+      await quiet();
+    },
+    kill(instance) {
+      calls = calls.filter((call) => call.instance !== instance);
+      houses.delete(instance);
+    },
+    get steps() {
+      return steps;
+    },
+    errors,
+  };
+}
