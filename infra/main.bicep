@@ -25,6 +25,9 @@ param outboundSubnetId string = ''
 @description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
 param audience string = ''
 
+@description('Key pairs that are kept ready, sealed, so that rotations need not wait for them: type of key -> how many.')
+param keyPool object = {}
+
 var tags = { 'azd-env-name': environmentName }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -43,6 +46,7 @@ module resources 'resources.bicep' = {
     deletionLocks: deletionLocks
     outboundSubnetId: outboundSubnetId
     audience: audience
+    keyPool: keyPool
   }
 }
 

@@ -38,6 +38,9 @@ param outboundSubnetId string = ''
 @description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
 param audience string = ''
 
+@description('Key pairs that are kept ready, sealed, so that rotations need not wait for them: type of key -> how many.')
+param keyPool object = {}
+
 module identity 'modules/identity.bicep' = {
   params: {
     location: location
@@ -107,6 +110,7 @@ module functionApp 'modules/function-app.bicep' = {
     alwaysReadyInstanceCount: alwaysReadyInstanceCount
     outboundSubnetId: outboundSubnetId
     audience: audience
+    keyPool: keyPool
     tags: tags
   }
 }

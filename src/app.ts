@@ -6,6 +6,8 @@ import { createSignIn } from './identity/sign-in.ts';
 import { createRootKey } from './key-vault/root-key.ts';
 import { createAgreement } from './keymgmt/agreement.ts';
 import { createKeyPairGenerator } from './keymgmt/key-generation.ts';
+import { createKeyPoolFilling } from './keymgmt/key-pool-filling.ts';
+import { createPooledGeneration } from './keymgmt/key-pool.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
 import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
@@ -33,6 +35,15 @@ export interface App {
   handleDistributionMessage(body: unknown): Promise<void>;
   /** Finds the work that nobody was woken for. */
   sweep(): Promise<void>;
+  /** Brings the pool of key pairs to its size. @param signal once aborted, nothing is begun any more */
+  fillKeyPool(signal: AbortSignal): Promise<void>;
+}
+
+/** How the app tells operators what nobody else is told. */
+export interface Logging {
+  log: Log;
+  /** @param message fixed text */
+  report: (message: string, error: unknown) => void;
 }
 
 /** What clients switch features by: at least Vault 2.0, Enterprise. */
@@ -42,7 +53,7 @@ const vaultVersion = '2.0.0+ent';
  * Wires the rooms together. Makes no request.
  * @throws KeyfleetError `unavailable` if the settings don't suffice
  */
-export function createApp(environment: Record<string, string | undefined>, log: Log): App {
+export function createApp(environment: Record<string, string | undefined>, { log, report }: Logging): App {
   const settings = readSettings(environment);
   const now = () => new Date();
 
@@ -65,11 +76,13 @@ export function createApp(environment: Record<string, string | undefined>, log: 
   const look = createLook({ keys: state.keys, announcer, now });
   const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
   const reconciler = createReconciler({ ...state, messaging, steps, now });
+  const generator = createKeyPairGenerator(settings);
+  const pool = { pairs: state.keyPairs, sizes: settings.keyPool, random: Math.random };
   const keyManagement = createKeyManagement({
     state,
     messaging,
     targets,
-    generateKeyPair: createKeyPairGenerator(settings).generate,
+    generateKeyPair: createPooledGeneration({ ...pool, generate: generator.generate, report }),
     waitSeconds: settings.waitSeconds,
     now,
   });
@@ -101,6 +114,7 @@ export function createApp(environment: Record<string, string | undefined>, log: 
       }
       await reconciler.reconcile(reference);
     },
+    fillKeyPool: createKeyPoolFilling({ ...pool, generator }),
     async sweep() {
       const outcomes = await Promise.allSettled([sweepIntents(), keyValue.sweep()]);
       const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { KeyfleetError } from './errors.ts';
 import { defaultCloudName } from './identity/clouds.ts';
+import { mostPairsOfType } from './keymgmt/key-pool.ts';
+import { keyTypes } from './keymgmt/key-types.ts';
 
 const url = z.url({ protocol: /^https$/ });
 
@@ -13,6 +15,8 @@ const cloudsSchema = z.record(
   z.string().min(1),
   z.strictObject({ authorityHost: url, keyVaultDnsSuffix: z.string().min(1) }),
 );
+
+const keyPoolSchema = z.partialRecord(z.enum(keyTypes), z.number().int().min(0).max(mostPairsOfType));
 
 const settingsSchema = z
   .object({
@@ -38,6 +42,10 @@ const settingsSchema = z
       .default('{}')
       .transform((text, context) => parseJson(text, context))
       .pipe(cloudsSchema),
+    /** Key pairs that are kept ready, as JSON: type -> how many. */
+    KEYFLEET_KEY_POOL: emptyIsMissing(z.string().default('{}'))
+      .transform((text, context) => parseJson(text, context))
+      .pipe(keyPoolSchema),
     ServiceBus__fullyQualifiedNamespace: z.string().min(1),
     UV_THREADPOOL_SIZE: z.coerce.number().int().min(1).default(4),
   })
@@ -52,6 +60,7 @@ const settingsSchema = z
     requestsPerSecond: settings.KEYFLEET_REQUESTS_PER_SECOND,
     waitSeconds: settings.KEYFLEET_WAIT_SECONDS,
     clouds: settings.KEYFLEET_CLOUDS,
+    keyPool: settings.KEYFLEET_KEY_POOL,
     serviceBusNamespace: settings.ServiceBus__fullyQualifiedNamespace,
     threadPoolSize: settings.UV_THREADPOOL_SIZE,
   }));

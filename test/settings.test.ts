@@ -20,11 +20,27 @@ test('callers are of the tenant and for the audience that are set', () => {
   expect(readSettings(set)).toMatchObject({ tenantId, audience: 'api', requestsPerSecond: 50 });
 });
 
+test('no key pairs are made in advance unless a setting says how many', () => {
+  expect(readSettings(enough).keyPool).toEqual({});
+  expect(readSettings({ ...enough, KEYFLEET_KEY_POOL: '' }).keyPool).toEqual({});
+  const keyPool = { 'rsa-2048': 20_000, 'rsa-4096': 0 };
+  expect(readSettings({ ...enough, KEYFLEET_KEY_POOL: JSON.stringify(keyPool) }).keyPool).toEqual(keyPool);
+});
+
 test.each<[string, string]>([
   ['KEYFLEET_TENANT_ID', 'contoso.onmicrosoft.com'],
   ['KEYFLEET_TENANT_ID', 'common'],
   ['KEYFLEET_REQUESTS_PER_SECOND', '0'],
   ['KEYFLEET_REQUESTS_PER_SECOND', 'many'],
+  ['KEYFLEET_KEY_POOL', '50'],
+  ['KEYFLEET_KEY_POOL', '{"rsa-1024":50}'],
+  ['KEYFLEET_KEY_POOL', '{"rsa-2048":"50"}'],
+  ['KEYFLEET_KEY_POOL', '{"rsa-2048":-1}'],
+  ['KEYFLEET_KEY_POOL', '{"rsa-2048":1.5}'],
+  ['KEYFLEET_KEY_POOL', '{"rsa-2048":20001}'],
+  ['KEYFLEET_KEY_POOL', 'rsa-2048=50'],
 ])('%s cannot be %s', (name, value) => {
-  expect(() => readSettings({ ...enough, [name]: value })).toThrow(new RegExp(`Keyfleet is not configured: ${name}: `));
+  expect(() => readSettings({ ...enough, [name]: value })).toThrow(
+    new RegExp(`Keyfleet is not configured: ${name}(\\.rsa-\\d+)?: `),
+  );
 });

@@ -36,6 +36,9 @@ param rootKeyName string
 @description('Client id of the Entra application that stands for the service: what callers ask their tokens for. Empty: nobody can sign in with Entra yet.')
 param audience string
 
+@description('Key pairs that are kept ready: type of key -> how many.')
+param keyPool object
+
 @description('Connection string of Application Insights.')
 param applicationInsightsConnectionString string
 
@@ -66,6 +69,7 @@ var settings = {
   KEYFLEET_TABLES_ENDPOINT: stateTableEndpoint
   KEYFLEET_HOME_VAULT_URI: homeVaultUri
   KEYFLEET_ROOT_KEY_NAME: rootKeyName
+  KEYFLEET_KEY_POOL: string(keyPool)
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {

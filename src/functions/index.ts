@@ -2,6 +2,7 @@ import { app } from '@azure/functions';
 import { startApp } from './started-app.ts';
 import { createVaultHandler } from './http/vault.ts';
 import { createDistributionHandler } from './queues/distribution.ts';
+import { createKeyPoolHandler } from './timers/key-pool.ts';
 import { createReconcileHandler } from './timers/reconcile.ts';
 import { logError } from './log.ts';
 import { distributionQueue } from '../messaging/index.ts';
@@ -33,4 +34,10 @@ app.serviceBusQueue('distribution', {
 app.timer('reconcile', {
   schedule: '0 * * * * *',
   handler: createReconcileHandler(started),
+});
+
+// A function of its own: it runs for minutes, which nothing else shall wait for.
+app.timer('key-pool', {
+  schedule: '30 */5 * * * *',
+  handler: createKeyPoolHandler(started),
 });

@@ -10,7 +10,7 @@ export type StartedApp = { app: App } | { app?: undefined; reason: string };
 
 export function startApp(environment: Record<string, string | undefined>): StartedApp {
   try {
-    return { app: createApp(environment, logEntry) };
+    return { app: createApp(environment, { log: logEntry, report: logError }) };
   } catch (error) {
     const reason = isKeyfleetError(error) ? error.message : 'Keyfleet could not start: its log says why';
     logError(reason, error);

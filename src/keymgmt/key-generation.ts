@@ -18,6 +18,8 @@ export type GenerateKeyPair = (type: KeyType, request: GenerationRequest) => Pro
 
 export interface KeyPairGenerator {
   generate: GenerateKeyPair;
+  /** How many are made at once in the background. */
+  readonly placesInBackground: number;
   /**
    * Generates when nobody else waits, and leaves one place free for who may come, if there are two.
    * @param signal ends the waiting, not the work
@@ -79,6 +81,8 @@ export function createKeyPairGenerator(options: KeyPairGeneratorOptions): KeyPai
   }
 
   return {
+    placesInBackground,
+
     async generate(type, { owner, signal }) {
       signal?.throwIfAborted();
       if (requests.waitingOf(owner) >= mostWaitingOfOwner) {

@@ -1,9 +1,9 @@
 import type { TokenCredential } from '@azure/core-auth';
 import { odata, TableClient, TableTransaction, type TableEntityResult } from '@azure/data-tables';
 import { KeyfleetError } from '../errors.ts';
-import type { Action, Entity, Properties, PropertyValue, Table } from './table.ts';
+import type { Action, Entity, Properties, PropertyValue, RowRange, Table, TableOptions } from './table.ts';
 
-export interface AzureTableOptions {
+export interface AzureTableOptions extends TableOptions {
   /** The account's table endpoint. */
   endpoint: string;
   credential: TokenCredential;
@@ -13,8 +13,8 @@ export interface AzureTableOptions {
 const mostRowsInPage = 1000;
 
 /** A table in Table Storage, made at its first use if it doesn't exist. */
-export function createAzureTable({ endpoint, credential, name }: AzureTableOptions): Table {
-  const client = new TableClient(endpoint, name, credential);
+export function createAzureTable({ endpoint, credential, name, onlyOnce = false }: AzureTableOptions): Table {
+  const client = new TableClient(endpoint, name, credential, onlyOnce ? { retryOptions: { maxRetries: 0 } } : {});
   let created: Promise<void> | undefined;
 
   /** Creating an existing table is not an error to the client; a failed attempt is forgotten and made again. */
@@ -42,6 +42,22 @@ export function createAzureTable({ endpoint, credential, name }: AzureTableOptio
     }
   }
 
+  async function find(partition: string, range: RowRange, select?: string[]): Promise<Entity[]> {
+    const filters = [odata`PartitionKey eq ${partition}`];
+    if (range.from !== undefined) filters.push(odata`RowKey ge ${range.from}`);
+    if (range.before !== undefined) filters.push(odata`RowKey lt ${range.before}`);
+    const { atMost = Infinity } = range;
+    const entities: Entity[] = [];
+    const queryOptions = { filter: filters.join(' and '), ...(select && { select }) };
+    for await (const page of client.listEntities({ queryOptions }).byPage({
+      maxPageSize: Math.min(atMost, mostRowsInPage),
+    })) {
+      entities.push(...page.map(toEntity));
+      if (entities.length >= atMost) break;
+    }
+    return entities.slice(0, atMost);
+  }
+
   return {
     get: (partition, row) =>
       call('read', async () => {
@@ -53,20 +69,10 @@ export function createAzureTable({ endpoint, credential, name }: AzureTableOptio
         }
       }),
 
-    query: (partition, range = {}) =>
-      call('read', async () => {
-        const filters = [odata`PartitionKey eq ${partition}`];
-        if (range.from !== undefined) filters.push(odata`RowKey ge ${range.from}`);
-        if (range.before !== undefined) filters.push(odata`RowKey lt ${range.before}`);
-        const { atMost = Infinity } = range;
-        const entities: Entity[] = [];
-        const found = client.listEntities({ queryOptions: { filter: filters.join(' and ') } });
-        for await (const page of found.byPage({ maxPageSize: Math.min(atMost, mostRowsInPage) })) {
-          entities.push(...page.map(toEntity));
-          if (entities.length >= atMost) break;
-        }
-        return entities.slice(0, atMost);
-      }),
+    query: (partition, range = {}) => call('read', () => find(partition, range)),
+
+    queryRows: (partition, range = {}) =>
+      call('read', async () => (await find(partition, range, ['PartitionKey', 'RowKey'])).map(({ row }) => row)),
 
     transact: (partition, actions) =>
       call('changed', async () => {

@@ -3,6 +3,7 @@ import { createDataKeys, type RootKey } from './data-keys.ts';
 import { createEncryption } from './encryption.ts';
 import { createFolderIndex, type FolderIndex } from './folders.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
+import { createKeyPairStore, type KeyPairStore } from './key-pairs.ts';
 import { createKeyStore, type KeyStore } from './keys.ts';
 import { createLoginRoleStore, type LoginRoleStore } from './login-roles.ts';
 import { createMountStore, type MountStore } from './mounts.ts';
@@ -11,7 +12,7 @@ import { createPolicyStore, type PolicyStore } from './policies.ts';
 import { createProviderStore, type ProviderStore } from './providers.ts';
 import { createReminderStore, type ReminderStore } from './reminders.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
-import type { Table } from './table.ts';
+import type { Table, TableOptions } from './table.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 import { createVaultNames, type VaultNames } from './vault-names.ts';
 
@@ -21,6 +22,7 @@ export interface State {
   policies: PolicyStore;
   loginRoles: LoginRoleStore;
   keys: KeyStore;
+  keyPairs: KeyPairStore;
   providers: ProviderStore;
   names: NameIndex;
   vaultNames: VaultNames;
@@ -32,7 +34,7 @@ export interface State {
 
 export interface StateOptions {
   /** Opens a table by name. */
-  openTable: (name: string) => Table;
+  openTable: (name: string, options?: TableOptions) => Table;
   rootKey: RootKey;
   now: () => Date;
 }
@@ -40,13 +42,18 @@ export interface StateOptions {
 /** All of the service's state. What is secret in it is sealed before it reaches a table. */
 export function createState({ openTable, rootKey, now }: StateOptions): State {
   const encryption = createEncryption(createDataKeys({ table: openTable('datakeys'), rootKey, now }));
-  const sealed = (tableName: string) => ({ table: openTable(tableName), tableName, encryption });
+  const sealed = (tableName: string, options?: TableOptions) => ({
+    table: openTable(tableName, options),
+    tableName,
+    encryption,
+  });
   return {
     mounts: createMountStore(openTable('mounts')),
     tokens: createTokenStore(sealed('tokens')),
     policies: createPolicyStore(openTable('policies')),
     loginRoles: createLoginRoleStore(openTable('loginroles')),
     keys: createKeyStore(sealed('keys')),
+    keyPairs: createKeyPairStore(sealed('keypairs', { onlyOnce: true })),
     providers: createProviderStore(sealed('providers')),
     names: createNameIndex(openTable('names')),
     vaultNames: createVaultNames(openTable('vaultnames')),
@@ -58,6 +65,8 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
 }
 
 /** Opens the tables of one storage account. */
-export function azureTables(account: Omit<AzureTableOptions, 'name'>): (name: string) => Table {
-  return (name) => createAzureTable({ ...account, name });
+export function azureTables(
+  account: Omit<AzureTableOptions, 'name' | keyof TableOptions>,
+): (name: string, options?: TableOptions) => Table {
+  return (name, options) => createAzureTable({ ...account, ...options, name });
 }

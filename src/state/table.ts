@@ -44,10 +44,20 @@ export interface Table {
   get(partition: string, row: string): Promise<Entity | undefined>;
   /** Rows in ordinal order of their keys; all of them if no range is given. */
   query(partition: string, range?: RowRange): Promise<Entity[]>;
+  /** The keys alone of the rows that {@link query} finds. */
+  queryRows(partition: string, range?: RowRange): Promise<string[]>;
   /** All actions or none, each row at most once. @returns false if one was refused, and nothing changed. */
   transact(partition: string, actions: readonly Action[]): Promise<boolean>;
   /** @returns false if the row is gone or no longer has this ETag. */
   remove(partition: string, row: string, etag: string): Promise<boolean>;
+}
+
+export interface TableOptions {
+  /**
+   * Whether requests are sent once at most, instead of again when there was no answer: an insertion that is repeated
+   * after somebody removed the row brings the row back. Absent: they may be repeated.
+   */
+  onlyOnce?: boolean;
 }
 
 /** The range of all rows that start with `prefix`, which is not empty. */

@@ -17,7 +17,7 @@ const app = createApp(
     KEYFLEET_HOME_VAULT_URI: 'https://home.invalid',
     ServiceBus__fullyQualifiedNamespace: 'bus.invalid',
   },
-  () => undefined,
+  { log: () => undefined, report: () => undefined },
 );
 const handle = createDistributionHandler({ app });
 

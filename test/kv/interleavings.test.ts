@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runsOf } from '../support/runs.ts';
 import { createModel, type Model, type ModelOperation } from './support/model.ts';
 import { expected, operation, paths, perform, seen } from './support/operations.ts';
-import { createTurns } from './support/turns.ts';
+import { createTurns } from '../support/turns.ts';
 import { at, createWorld, mount, openHouse, type House } from './support/world.ts';
 
 /* Several processes at the same secrets, their calls to the tables in any order, one of them dying on the way. */

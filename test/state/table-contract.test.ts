@@ -150,6 +150,20 @@ describe.each([
     expect(await list({ from: 'x', atMost: 1 })).toEqual([]);
   });
 
+  it('lists the keys of rows alone, of the same ranges', async () => {
+    const table = newTable();
+    expect(await table.queryRows('p')).toEqual([]);
+    await table.transact(
+      'p',
+      ['c', 'a', 'd', 'b'].map((row) => ({ kind: 'insert', row, properties: { bytes: new Uint8Array(100) } })),
+    );
+    for (const range of [undefined, { atMost: 1 }, { from: 'b', atMost: 2 }, { from: 'b', before: 'd' }]) {
+      expect(await table.queryRows('p', range)).toEqual((await table.query('p', range)).map(({ row }) => row));
+    }
+    expect(await table.queryRows('p')).toEqual(['a', 'b', 'c', 'd']);
+    expect(await table.queryRows('q')).toEqual([]);
+  });
+
   it('lists more than a thousand rows', async () => {
     const table = newTable();
     for (let chunk = 0; chunk < 11; chunk++) {

@@ -1,4 +1,11 @@
-import { maxActions, type Action, type Entity, type Properties, type Table } from '../../src/state/table.ts';
+import {
+  maxActions,
+  type Action,
+  type Entity,
+  type Properties,
+  type RowRange,
+  type Table,
+} from '../../src/state/table.ts';
 
 /** Twin of a table in Table Storage; held equal to it by the contract suite in test/state. */
 export function createMemoryTable(): Table {
@@ -30,18 +37,29 @@ export function createMemoryTable(): Table {
     if (existing !== undefined) rows.set(row, { ...existing, etag: `"${++writes}"` });
   }
 
+  function find(partition: string, { from, before, atMost }: RowRange) {
+    return [...rowsOf(partition)]
+      .filter(([row]) => (from === undefined || row >= from) && (before === undefined || row < before))
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .slice(0, atMost);
+  }
+
   return {
     async get(partition, row) {
       const found = rowsOf(partition).get(row);
       return found && { row, etag: found.etag, properties: copy(found.properties) };
     },
 
-    async query(partition, { from, before, atMost } = {}) {
-      return [...rowsOf(partition)]
-        .filter(([row]) => (from === undefined || row >= from) && (before === undefined || row < before))
-        .sort(([left], [right]) => (left < right ? -1 : 1))
-        .slice(0, atMost)
-        .map(([row, { etag, properties }]): Entity => ({ row, etag, properties: copy(properties) }));
+    async query(partition, range = {}) {
+      return find(partition, range).map(([row, { etag, properties }]): Entity => ({
+        row,
+        etag,
+        properties: copy(properties),
+      }));
+    },
+
+    async queryRows(partition, range = {}) {
+      return find(partition, range).map(([row]) => row);
     },
 
     async transact(partition, actions) {

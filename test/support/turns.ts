@@ -1,4 +1,4 @@
-import type { Table } from '../../../src/state/table.ts';
+import type { Table } from '../../src/state/table.ts';
 
 /** Processes that run at once, each of whose calls to a table waits for its turn. */
 export interface Turns {
