@@ -277,12 +277,28 @@ function inWords({ action, version, enabled, tags }: VaultChange): string {
   }
 }
 
+const handle = (count: number, mood?: Mood): Event => ({ kind: 'messages', count, provider: 'p', mood });
+
+/** Rare ones that once were foretold wrongly. */
+const examples: [Event[], Request, boolean][] = [
+  [
+    [handle(4), { kind: 'request', request: { kind: 'remove', key: 'b', provider: 'p' } }, handle(1, 'refused')],
+    { kind: 'remove', key: 'b', provider: 'p' },
+    false,
+  ],
+  [
+    [handle(4), { kind: 'request', request: { kind: 'rotate', key: 'b' } }, handle(2, 'lost')],
+    { kind: 'write-key', key: 'b', minimum: 2 },
+    false,
+  ],
+];
+
 describe('a preview of any request in any state', () => {
   it('changes nothing, is refused as the request is, and tells what the request then leads to', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(event, { maxLength: 20 }), request, often(false, true), foretell),
-      runsOf({ usually: 500, long: 10_000 }),
-    );
+    await fc.assert(fc.asyncProperty(fc.array(event, { maxLength: 20 }), request, often(false, true), foretell), {
+      ...runsOf({ usually: 500, long: 10_000 }),
+      examples,
+    });
   }, 600_000);
 
   afterAll(() => {
