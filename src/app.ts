@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { KeyfleetError } from './errors.ts';
 import { createClouds } from './identity/clouds.ts';
 import { createServiceCredential } from './identity/credentials.ts';
@@ -12,6 +12,7 @@ import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
 import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
 import { createLook } from './reconcile/drift/look.ts';
+import { createGovernor, systemClock } from './reconcile/governor/index.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
 import { createLeases } from './reconcile/leases.ts';
 import { createAnnouncer } from './reconcile/intents.ts';
@@ -67,6 +68,13 @@ export function createApp(environment: Record<string, string | undefined>, { log
     clouds,
     environment,
     serviceClientId: settings.identityClientId,
+    governor: createGovernor({
+      limits: settings.keyVaultLimits,
+      instances: state.instances,
+      instanceId: randomUUID(),
+      clock: systemClock,
+      wallClock: now,
+    }),
     now,
   });
 
@@ -75,7 +83,7 @@ export function createApp(environment: Record<string, string | undefined>, { log
   const announcer = createAnnouncer({ intents: state.intents, messaging, now });
   const look = createLook({ keys: state.keys, announcer, now });
   const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
-  const reconciler = createReconciler({ ...state, messaging, steps, now });
+  const reconciler = createReconciler({ ...state, messaging, steps, waitSeconds: settings.waitSeconds, now });
   const generator = createKeyPairGenerator(settings);
   const pool = { pairs: state.keyPairs, sizes: settings.keyPool, random: Math.random };
   const keyManagement = createKeyManagement({

@@ -27,17 +27,20 @@ export type AzureFailureKind =
 export class AzureFailure extends Error {
   override readonly name = 'AzureFailure';
   readonly kind: AzureFailureKind;
-  /** Set when the service said how long to wait. */
+  /** Set when it is known how long to wait: the service said so, or our own pacing of calls. */
   readonly retryAfterSeconds: number | undefined;
+  /** No call was made: our own pacing put it off. That is not a failed attempt. */
+  readonly deferred: boolean;
 
   constructor(
     kind: AzureFailureKind,
     message: string,
-    options?: ErrorOptions & { retryAfterSeconds?: number | undefined },
+    options?: ErrorOptions & { retryAfterSeconds?: number | undefined; deferred?: boolean },
   ) {
     super(message, options);
     this.kind = kind;
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.deferred = options?.deferred ?? false;
   }
 }
 

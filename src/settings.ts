@@ -4,6 +4,7 @@ import { KeyfleetError } from './errors.ts';
 import { defaultCloudName } from './identity/clouds.ts';
 import { mostPairsOfType } from './keymgmt/key-pool.ts';
 import { keyTypes } from './keymgmt/key-types.ts';
+import { documentedLimits, type CallLimits } from './reconcile/governor/index.ts';
 
 const url = z.url({ protocol: /^https$/ });
 
@@ -17,6 +18,16 @@ const cloudsSchema = z.record(
 );
 
 const keyPoolSchema = z.partialRecord(z.enum(keyTypes), z.number().int().min(0).max(mostPairsOfType));
+
+const limit = z.number().positive();
+
+const limitsSchema = z.strictObject(
+  Object.fromEntries(
+    Object.entries<number>({ ...documentedLimits }).map(([kind, calls]) => [kind, limit.default(calls)]),
+  ) as {
+    [Kind in keyof CallLimits]: z.ZodDefault<typeof limit>;
+  },
+);
 
 const settingsSchema = z
   .object({
@@ -46,6 +57,12 @@ const settingsSchema = z
     KEYFLEET_KEY_POOL: emptyIsMissing(z.string().default('{}'))
       .transform((text, context) => parseJson(text, context))
       .pipe(keyPoolSchema),
+    /** Calls that a Key Vault takes within ten seconds, as JSON; what isn't given is as documented. */
+    KEYFLEET_KEY_VAULT_LIMITS: z
+      .string()
+      .default('{}')
+      .transform((text, context) => parseJson(text, context))
+      .pipe(limitsSchema),
     ServiceBus__fullyQualifiedNamespace: z.string().min(1),
     UV_THREADPOOL_SIZE: z.coerce.number().int().min(1).default(4),
   })
@@ -61,6 +78,7 @@ const settingsSchema = z
     waitSeconds: settings.KEYFLEET_WAIT_SECONDS,
     clouds: settings.KEYFLEET_CLOUDS,
     keyPool: settings.KEYFLEET_KEY_POOL,
+    keyVaultLimits: settings.KEYFLEET_KEY_VAULT_LIMITS,
     serviceBusNamespace: settings.ServiceBus__fullyQualifiedNamespace,
     threadPoolSize: settings.UV_THREADPOOL_SIZE,
   }));

@@ -1,4 +1,5 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import { retryAfterHeader } from './retry-after.ts';
 
 /** One call to a vault, as an operator reads about it. */
 export interface Call {
@@ -101,7 +102,7 @@ function read(error: unknown): ReadError {
     details?: { error?: { innerError?: { code?: unknown } } };
     response?: { headers?: { get(name: string): string | undefined } };
   };
-  const retryAfter = Number(shape.response?.headers?.get('retry-after'));
+  const retryAfter = Number(shape.response?.headers?.get(retryAfterHeader)) / 1000;
   return {
     status: typeof shape.statusCode === 'number' ? shape.statusCode : undefined,
     code: text(shape.code),

@@ -26,16 +26,19 @@ export interface KeyExchangeKeys {
 export function createKeyExchangeKeys({
   now,
   cacheSeconds = 60,
+  identify = (vault) => vault,
 }: {
   now: () => Date;
   cacheSeconds?: number;
+  /** What is the same for all objects that stand for one vault with one sign-in. */
+  identify?: (vault: TargetVault) => object;
 }): KeyExchangeKeys {
   type Look = Promise<VaultKey | undefined>;
-  const cache = new WeakMap<TargetVault, Map<string, { look: Look; expiresAt: number }>>();
+  const cache = new WeakMap<object, Map<string, { look: Look; expiresAt: number }>>();
 
   /** Whoever asks while somebody is looking gets the same answer; a failure, or that there is none, isn't kept. */
   function find(vault: TargetVault, keyName: string, owner: string): Look {
-    const cached = cache.get(vault)?.get(keyName);
+    const cached = cache.get(identify(vault))?.get(keyName);
     if (cached !== undefined && cached.expiresAt > now().getTime()) return cached.look;
     return remember(vault, keyName, async () => {
       const key = await vault.getKey(keyName);
@@ -49,8 +52,8 @@ export function createKeyExchangeKeys({
   }
 
   function remember(vault: TargetVault, keyName: string, start: () => Look): Look {
-    const entries = cache.get(vault) ?? new Map<string, { look: Look; expiresAt: number }>();
-    cache.set(vault, entries);
+    const entries = cache.get(identify(vault)) ?? new Map<string, { look: Look; expiresAt: number }>();
+    cache.set(identify(vault), entries);
     const forget = () => {
       if (entries.get(keyName)?.look === look) entries.delete(keyName);
     };
@@ -68,7 +71,7 @@ export function createKeyExchangeKeys({
       const existing = await find(vault, keyName, owner);
       if (existing !== undefined) return existing;
       // Of those who found none at the same time, the first one makes it and the others wait for that.
-      const made = await (cache.get(vault)?.get(keyName)?.look ??
+      const made = await (cache.get(identify(vault))?.get(keyName)?.look ??
         remember(vault, keyName, () => make(vault, keyName, owner)));
       return made ?? make(vault, keyName, owner);
     },

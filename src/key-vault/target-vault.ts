@@ -5,6 +5,7 @@ import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
 import { keepBodies } from './kept-bodies.ts';
+import { noRepetitionOfThrottled } from './retry-after.ts';
 import {
   toKeyItem,
   toPlainJsonWebKey,
@@ -90,12 +91,16 @@ const changeTimeoutMilliseconds = 15_000;
 const recoveryPauseMilliseconds = 500;
 
 export function createTargetVault({ name, url, credential }: TargetVaultOptions): TargetVault {
-  const reads = new KeyClient(url, credential, { retryOptions: { maxRetries: 2, retryDelayInMs: 200 } });
+  const additionalPolicies = [noRepetitionOfThrottled];
+  const reads = new KeyClient(url, credential, {
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200 },
+    additionalPolicies,
+  });
   // The client would repeat an import after a lost reply, and that would be a second version.
   const deadlines = createDeadlines();
   const changes = new KeyClient(url, credential, {
     retryOptions: { maxRetries: 0 },
-    additionalPolicies: [...keepBodies(), { policy: deadlines.policy, position: 'perRetry' }],
+    additionalPolicies: [...additionalPolicies, ...keepBodies(), { policy: deadlines.policy, position: 'perRetry' }],
   });
 
   async function run<T>(

@@ -73,7 +73,7 @@ export interface PreviewsOptions {
 const nothing: Preview = { changes: [], copies: [] };
 
 export function createPreviews({ keys, providers, targets, checkVaults, now }: PreviewsOptions): Previews {
-  const rules: ProviderRules = { open: (record) => targets.open(record), now };
+  const rules: ProviderRules = { open: (record) => targets.open(record, 'interactive'), now };
 
   async function previewOf({ changes, next, affected }: KeyDecision): Promise<Preview> {
     const copies = await Promise.all(affected.map((distribution) => previewCopy(next, distribution)));

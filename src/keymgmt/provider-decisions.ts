@@ -15,6 +15,9 @@ export interface ProviderFields {
   keyCollection?: string;
   credentials?: Record<string, string>;
   drift?: string;
+  /** Where the vault is; empty for not known. */
+  subscriptionId?: string;
+  region?: string;
 }
 
 export interface ProviderCreation extends Decision {
@@ -51,6 +54,7 @@ export function decideProviderCreation(
     createdTime,
     credentials: fields.credentials ?? {},
     ...checkedDrift(fields.drift),
+    ...checkedPlace(fields),
   };
   open(record);
   const { provider } = reference;
@@ -72,17 +76,26 @@ export function decideProviderUpdate(
     throw immutable('key_collection', current.keyCollection, reference);
   }
   const drift = checkedDrift(fields.drift);
-  const { credentials } = fields;
-  if (credentials === undefined && drift === undefined) return { record: undefined, changes: [] };
-  const record = { ...current, ...(credentials && { credentials }), ...drift };
+  const { credentials, subscriptionId, region } = fields;
+  const moves = subscriptionId !== undefined || region !== undefined;
+  if (credentials === undefined && drift === undefined && !moves) return { record: undefined, changes: [] };
+  const { subscriptionId: _subscriptionId, region: _region, ...rest } = current;
+  const place = checkedPlace({ ...placeOf(current), ...fields });
+  const record = { ...rest, ...(credentials && { credentials }), ...drift, ...place };
   open(record);
   const { provider } = reference;
   const descriptions = [
     ...(credentials ? [`replace the credentials of provider "${provider}"`] : []),
     ...(drift ? [`have provider "${provider}" ${drift.drift} what somebody changes in its vault`] : []),
+    ...(moves ? [`replace what is known of where the vault of provider "${provider}" is`] : []),
   ];
   const path = `kms/${provider}`;
   return { record, changes: descriptions.map((description) => ({ path, action: 'update', description })) };
+}
+
+/** @returns what is known of where a vault is */
+export function placeOf({ subscriptionId, region }: Pick<ProviderFields, 'subscriptionId' | 'region'>) {
+  return { ...(subscriptionId && { subscriptionId }), ...(region && { region }) };
 }
 
 /**
@@ -98,6 +111,18 @@ export function decideProviderDeletion({ provider }: ProviderReference, held: re
     );
   }
   return { changes: [{ path: `kms/${provider}`, action: 'delete', description: `delete provider "${provider}"` }] };
+}
+
+const longestPlace = 128;
+
+/** @throws KeyfleetError `invalid_request` */
+function checkedPlace({ subscriptionId = '', region = '' }: ProviderFields) {
+  for (const [field, value] of Object.entries({ subscription_id: subscriptionId, region })) {
+    if (value.length > longestPlace) {
+      throw new KeyfleetError('invalid_request', `${field} is longer than ${longestPlace} characters`);
+    }
+  }
+  return placeOf({ subscriptionId, region });
 }
 
 function checkedKind(kind: string | undefined): string {

@@ -10,6 +10,7 @@ import {
   decideProviderCreation,
   decideProviderDeletion,
   decideProviderUpdate,
+  placeOf,
   type ProviderFields,
   type ProviderRules,
 } from './provider-decisions.ts';
@@ -21,6 +22,8 @@ export interface ProviderView {
   keyCollection: string;
   /** Where one was chosen. */
   drift?: DriftPolicy;
+  subscriptionId?: string;
+  region?: string;
 }
 
 export interface Providers {
@@ -41,7 +44,7 @@ export interface ProvidersOptions {
 }
 
 export function createProviders({ providers, keys, names, announcer, targets, now }: ProvidersOptions): Providers {
-  const rules: ProviderRules = { open: (record) => targets.open(record), now };
+  const rules: ProviderRules = { open: (record) => targets.open(record, 'interactive'), now };
 
   async function create(reference: ProviderReference, fields: ProviderFields): Promise<boolean> {
     const { record } = decideProviderCreation(reference, fields, rules);
@@ -87,7 +90,7 @@ export function createProviders({ providers, keys, names, announcer, targets, no
       const record = await providers.read(reference);
       if (record === undefined) return undefined;
       const { kind, keyCollection, drift } = record;
-      return { provider: kind, keyCollection, ...(drift && { drift }) };
+      return { provider: kind, keyCollection, ...(drift && { drift }), ...placeOf(record) };
     },
 
     list: (mount) => names.list(mount, 'provider'),

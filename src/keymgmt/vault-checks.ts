@@ -35,7 +35,7 @@ export function createVaultChecks({ providers, targets }: VaultChecksOptions): C
         if (provider === undefined) return;
         const owner = ownerOf(reference.mount, distribution.provider);
         try {
-          await targets.keyExchangeKeys.probe(targets.open(provider), provider.kekName, owner);
+          await targets.keyExchangeKeys.probe(targets.open(provider, 'interactive'), provider.kekName, owner);
         } catch (error) {
           if (isAzureFailure(error)) throw refuse(error.message);
           throw error;

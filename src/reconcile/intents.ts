@@ -1,6 +1,6 @@
 import { KeyfleetError } from '../errors.ts';
 import type { Messaging } from '../messaging/index.ts';
-import type { IntentStore, Subject } from '../state/intents.ts';
+import type { Intent, IntentStore, Subject } from '../state/intents.ts';
 
 export type DistributionSubject = Extract<Subject, { kind: 'distribution' }>;
 
@@ -18,6 +18,13 @@ export function graceTime(now: Date): Date {
 export function retryTime(now: Date, attempts: number, firstSeconds: number): Date {
   const seconds = Math.min(firstSeconds * 2 ** Math.max(0, attempts - 1), longestDelaySeconds);
   return new Date(now.getTime() + seconds * 1000);
+}
+
+/** Whether the request that announced the work is probably still waiting for it. */
+export function isAwaited(intent: Intent | undefined, now: Date, waitSeconds: number): boolean {
+  if (intent === undefined || intent.attempts > 0) return false;
+  const announcedTime = intent.dueTime.getTime() - graceSeconds * 1000;
+  return now.getTime() - announcedTime < waitSeconds * 1000;
 }
 
 export interface Announcer {

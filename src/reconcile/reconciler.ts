@@ -7,7 +7,7 @@ import type { Refusal } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderStore } from '../state/providers.ts';
 import { amendDistribution } from './amend-distribution.ts';
-import { graceTime, retryTime, type DistributionSubject } from './intents.ts';
+import { graceTime, isAwaited, retryTime, type DistributionSubject } from './intents.ts';
 import { nextStep, type Step } from './plan.ts';
 import type { StepRunner } from './steps.ts';
 
@@ -26,6 +26,8 @@ export interface ReconcilerOptions {
   intents: IntentStore;
   messaging: Messaging;
   steps: StepRunner;
+  /** How long a request waits for the vaults to agree. */
+  waitSeconds: number;
   now: () => Date;
 }
 
@@ -48,7 +50,9 @@ const mostSteps = 200;
 const refusedDelaySeconds = 60;
 const unavailableDelaySeconds = 2;
 
-export function createReconciler({ keys, providers, intents, messaging, steps, now }: ReconcilerOptions): Reconciler {
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { keys, providers, intents, messaging, steps, waitSeconds, now } = options;
+
   async function reconcile(reference: DistributionReference): Promise<void> {
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
     for (let count = 0; count < mostSteps; count++) {
@@ -83,7 +87,8 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
     if (refusal !== undefined && refusal.retryTime === undefined) return 'settled';
     if (refusal?.retryTime !== undefined && refusal.retryTime > now()) return 'waiting';
     try {
-      const outcome = await steps.run(step, { reference, provider, state, distribution });
+      const lane = isAwaited(intent, now(), waitSeconds) ? 'interactive' : 'background';
+      const outcome = await steps.run(step, { reference, provider, state, distribution, lane });
       if (outcome === 'done') return 'going-on';
       if (outcome === 'gone') return 'settled';
       await comeBack(reference, intent?.attempts ?? 0, outcome.heldUntil);
@@ -111,7 +116,9 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
   async function postpone(work: Work, failure: AzureFailure): Promise<boolean> {
     const { reference, intent } = work;
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
-    const attempts = (intent?.attempts ?? 0) + 1;
+    const before = intent?.attempts ?? 0;
+    // What was put off by ourselves is no failed attempt, but whoever wrote the intent isn't at it any more either.
+    const attempts = failure.deferred ? Math.max(1, before) : before + 1;
     switch (failure.kind) {
       case 'refused':
       case 'absent': {
@@ -129,10 +136,10 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
       case 'throttled':
       case 'unavailable':
       case 'unknown-outcome': {
-        const wished = failure.retryAfterSeconds ?? 0;
-        const time = retryTime(now(), attempts, Math.max(unavailableDelaySeconds, wished));
+        const time = laterTime(now(), failure, attempts);
         const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
-        if (!(await record(work, { delay: failure.message }))) return false;
+        const isOurs = failure.deferred && failure.kind === 'throttled';
+        if (!isOurs && !(await record(work, { delay: failure.message }))) return false;
         await messaging.wake(reference, stamp, time);
         return true;
       }
@@ -153,6 +160,13 @@ export function createReconciler({ keys, providers, intents, messaging, steps, n
   }
 
   return { reconcile };
+}
+
+/** Who knows when there will be room knows better than any rule. */
+function laterTime(now: Date, { kind, deferred, retryAfterSeconds }: AzureFailure, attempts: number): Date {
+  const known = deferred || kind === 'throttled' ? retryAfterSeconds : undefined;
+  if (known !== undefined) return retryTime(now, 1, known);
+  return retryTime(now, attempts, Math.max(unavailableDelaySeconds, retryAfterSeconds ?? 0));
 }
 
 /** Credentials that stopped making sense, as after a change of the environment, are Azure's refusal come early. */

@@ -7,6 +7,7 @@ import type { VaultNames } from '../state/vault-names.ts';
 import { amendDistribution } from './amend-distribution.ts';
 import { withPolicy, type Look } from './drift/look.ts';
 import { createRestorer } from './drift/restore.ts';
+import type { Lane } from './governor/index.ts';
 import type { ImportRequest, Placed, VersionImporter } from './import-version.ts';
 import type { Leases } from './leases.ts';
 import { has, type Step } from './plan.ts';
@@ -20,6 +21,8 @@ export interface StepContext {
   provider: Stored<ProviderRecord>;
   state: KeyState;
   distribution: DistributionState;
+  /** Whether somebody waits for it. */
+  lane: Lane;
 }
 
 /**
@@ -55,11 +58,11 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
   const restore = createRestorer(options);
 
   async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<StepOutcome> {
-    const { reference, provider, state } = context;
+    const { reference, provider, state, lane } = context;
     const { distribution, placements } = context.distribution;
     const version = state.versions.find((entry) => entry.version === step.version);
     if (version === undefined) return 'done';
-    const vault = targets.open(provider);
+    const vault = targets.open(provider, lane);
     const { enabled } = step;
     const providerName = reference.provider;
     const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
@@ -143,12 +146,12 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 
   async function update(
     step: Extract<Step, { kind: 'set-enabled' | 'mend' }>,
-    { reference, provider, state, distribution: { distribution } }: StepContext,
+    { reference, provider, state, lane, distribution: { distribution } }: StepContext,
   ): Promise<StepOutcome> {
     const { kmsVersion, enabled } = step;
     const version = state.versions.find((entry) => entry.version === step.version);
     if (version === undefined) return 'done';
-    const vault = targets.open(provider);
+    const vault = targets.open(provider, lane);
     const heldUntil = leases.heldUntil(distribution);
     if (heldUntil !== undefined) return { heldUntil };
     const wanted = {
@@ -194,12 +197,12 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
   }
 
   async function remove(context: StepContext): Promise<StepOutcome> {
-    const { reference, provider } = context;
+    const { reference, provider, lane } = context;
     const { distribution } = context.distribution;
     const { kmsName, attempt } = distribution;
     if (!mayBeInVault(context.distribution)) return forget(reference, context.distribution);
 
-    const vault = targets.open(provider);
+    const vault = targets.open(provider, lane);
     const heldUntil = leases.heldUntil(distribution);
     // The end of anything but a deletion could bring back what isn't there.
     if (heldUntil !== undefined && attempt?.version !== wholeKey.deletion) return { heldUntil };

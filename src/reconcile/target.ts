@@ -4,11 +4,15 @@ import type { TargetVault } from '../key-vault/target-vault.ts';
 import type { ProviderRecord } from '../state/providers.ts';
 import type { VaultNames } from '../state/vault-names.ts';
 import { KeyfleetError } from '../errors.ts';
+import type { Lane } from './governor/index.ts';
 
 /** How the reconciler reaches the vault that a provider stands for. */
 export interface Targets {
-  /** Makes no request. @throws KeyfleetError `invalid_request` if the credentials don't suffice (any more) */
-  open(provider: ProviderRecord): TargetVault;
+  /**
+   * Makes no request. Calls to the vault wait for their turn.
+   * @throws KeyfleetError `invalid_request` if the credentials don't suffice (any more)
+   */
+  open(provider: ProviderRecord, lane: Lane): TargetVault;
   keyExchangeKeys: KeyExchangeKeys;
 }
 

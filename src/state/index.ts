@@ -2,6 +2,7 @@ import { createAzureTable, type AzureTableOptions } from './azure-table.ts';
 import { createDataKeys, type RootKey } from './data-keys.ts';
 import { createEncryption } from './encryption.ts';
 import { createFolderIndex, type FolderIndex } from './folders.ts';
+import { createInstanceStore, type InstanceStore } from './instances.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { createKeyPairStore, type KeyPairStore } from './key-pairs.ts';
 import { createKeyStore, type KeyStore } from './keys.ts';
@@ -30,6 +31,7 @@ export interface State {
   folders: FolderIndex;
   reminders: ReminderStore;
   intents: IntentStore;
+  instances: InstanceStore;
 }
 
 export interface StateOptions {
@@ -61,6 +63,7 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
     folders: createFolderIndex(openTable('folders')),
     reminders: createReminderStore(openTable('reminders')),
     intents: createIntentStore(openTable('intents')),
+    instances: createInstanceStore(openTable('instances')),
   };
 }
 

@@ -23,6 +23,9 @@ export interface ProviderRecord {
   credentials: Record<string, string>;
   /** Absent: `repair`. */
   drift?: DriftPolicy;
+  /** Vaults of one subscription and region have common limits; absent: not known. */
+  subscriptionId?: string;
+  region?: string;
 }
 
 /** A key's place with a provider. */
@@ -72,11 +75,20 @@ export function createProviderStore({ table, tableName, encryption }: ProviderSt
   });
 
   async function properties(reference: ProviderReference, provider: ProviderRecord) {
-    const { kind, keyCollection, kekName, createdTime, drift } = provider;
+    const { kind, keyCollection, kekName, createdTime, drift, subscriptionId, region } = provider;
     const plaintext = Buffer.from(JSON.stringify(provider.credentials));
     const credentials = await encryption.seal(place(reference), plaintext);
     plaintext.fill(0);
-    return { kind, keyCollection, kekName, createdTime, credentials, ...(drift !== undefined && { drift }) };
+    return {
+      kind,
+      keyCollection,
+      kekName,
+      createdTime,
+      credentials,
+      ...(drift !== undefined && { drift }),
+      ...(subscriptionId !== undefined && { subscriptionId }),
+      ...(region !== undefined && { region }),
+    };
   }
 
   async function listKeys(reference: ProviderReference): Promise<string[]> {

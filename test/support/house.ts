@@ -63,7 +63,7 @@ export function openHouse(
   const announcer = createAnnouncer({ intents: state.intents, messaging, now });
   const look = createLook({ keys: state.keys, announcer, now });
   const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
-  const reconciler = createReconciler({ ...state, messaging, steps, now });
+  const reconciler = createReconciler({ ...state, messaging, steps, waitSeconds: 0, now });
   const visits = { ...createAgreement(state), secret: async () => undefined };
   return {
     ...createKeyManagement({ state, messaging, targets, generateKeyPair: pooledKeyPair, waitSeconds: 0, now }),
@@ -73,7 +73,7 @@ export function openHouse(
     async look(reference) {
       const provider = await state.providers.read(reference);
       if (provider === undefined) throw new Error('there is no such provider');
-      return look.look({ reference, provider, vault: targets.open(provider) });
+      return look.look({ reference, provider, vault: targets.open(provider, 'background') });
     },
     sweep: createSweep({ intents: state.intents, messaging, visits, now }),
   };

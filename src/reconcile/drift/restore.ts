@@ -4,6 +4,7 @@ import { wholeKey, type DistributionReference, type DistributionState } from '..
 import { mostSeenAtOnce, type KeyStore } from '../../state/keys.ts';
 import type { ProviderRecord } from '../../state/providers.ts';
 import type { VaultNames } from '../../state/vault-names.ts';
+import type { Lane } from '../governor/index.ts';
 import type { Leases } from '../leases.ts';
 import { has } from '../plan.ts';
 import { claimKmsName, type Targets } from '../target.ts';
@@ -14,6 +15,8 @@ export interface RestoreRequest {
   reference: DistributionReference;
   provider: ProviderRecord;
   distribution: DistributionState;
+  /** Whether somebody waits for it. */
+  lane: Lane;
 }
 
 export interface RestorerOptions {
@@ -86,11 +89,11 @@ export function createRestorer({ keys, vaultNames, targets, leases, look, now }:
   }
 
   return async (request: RestoreRequest): Promise<'done' | { heldUntil: Date }> => {
-    const { reference, provider, distribution: entry } = request;
+    const { reference, provider, lane, distribution: entry } = request;
     const { kmsName } = entry.distribution;
     const heldUntil = leases.heldUntil(entry.distribution);
     if (heldUntil !== undefined) return { heldUntil };
-    const vault = targets.open(provider);
+    const vault = targets.open(provider, lane);
     switch (await findOut(request, vault)) {
       case 'live':
       case 'recovered': {

@@ -2,6 +2,7 @@ import { KeyfleetError } from '../../errors.ts';
 import type { DistributionView } from '../../keymgmt/distributions.ts';
 import type { KeyManagement } from '../../keymgmt/index.ts';
 import type { KeyView } from '../../keymgmt/keys.ts';
+import type { ProviderView } from '../../keymgmt/providers.ts';
 import type { Outcome } from '../../keymgmt/settlement.ts';
 import { defineRoute, type Engine, type Reply } from '../engine.ts';
 import { previewReply } from './keymgmt-preview.ts';
@@ -99,13 +100,16 @@ export function createKeyManagementEngine({ keys, providers, distributions, prev
             description:
               'What is done about changes that somebody makes to keys in the vault: repair (default), report, ignore.',
           },
+          subscription_id: {
+            type: 'string',
+            description: "The vault's subscription: vaults of one subscription and region have common limits.",
+          },
+          region: { type: 'string', description: "The vault's region." },
         },
         supportsDryRun: true,
         async read({ mount, parameters }) {
           const provider = await providers.read({ mount: mount.uuid, provider: parameters.name });
-          if (provider === undefined) return undefined;
-          const { keyCollection, provider: kind, drift } = provider;
-          return { data: { key_collection: keyCollection, provider: kind, ...(drift && { drift }) } };
+          return provider && { data: providerData(provider) };
         },
         async write({ mount, parameters, fields, dryRun }) {
           const reference = { mount: mount.uuid, provider: parameters.name };
@@ -114,6 +118,8 @@ export function createKeyManagementEngine({ keys, providers, distributions, prev
             ...(fields.key_collection !== undefined && { keyCollection: fields.key_collection }),
             ...(fields.credentials !== undefined && { credentials: fields.credentials }),
             ...(fields.drift !== undefined && { drift: fields.drift }),
+            ...(fields.subscription_id !== undefined && { subscriptionId: fields.subscription_id }),
+            ...(fields.region !== undefined && { region: fields.region }),
           };
           if (dryRun) return previewReply(previews.providers.write(reference, given));
           await providers.write(reference, given);
@@ -199,6 +205,22 @@ function keyData(key: KeyView): Record<string, unknown> {
         { creation_time: createdTime.toISOString(), public_key: publicKeyPem },
       ]),
     ),
+  };
+}
+
+function providerData({
+  keyCollection,
+  provider,
+  drift,
+  subscriptionId,
+  region,
+}: ProviderView): Record<string, unknown> {
+  return {
+    key_collection: keyCollection,
+    provider,
+    ...(drift && { drift }),
+    ...(subscriptionId !== undefined && { subscription_id: subscriptionId }),
+    ...(region !== undefined && { region }),
   };
 }
 
