@@ -23,12 +23,14 @@ export interface HostsOptions {
   count: number;
   masterKey: string;
   clock: SharedClock;
+  /** Added to the platform's. */
+  settings: Readonly<Record<string, string>>;
   log: (line: LogLine) => void;
 }
 
 const pauseMilliseconds = 20;
 
-export async function startHosts({ platform, count, masterKey, clock, log }: HostsOptions): Promise<Hosts> {
+export async function startHosts({ platform, count, masterKey, clock, settings, log }: HostsOptions): Promise<Hosts> {
   const failures: string[] = [];
   let kills = 0;
   let stopping = false;
@@ -38,7 +40,7 @@ export async function startHosts({ platform, count, masterKey, clock, log }: Hos
       masterKey,
       timersBySchedule: false,
       // A caller's share of requests isn't what is put to the test, and who waits long for an answer learns less.
-      settings: { ...clock.settings, KEYFLEET_REQUESTS_PER_SECOND: '100000', KEYFLEET_WAIT_SECONDS: '2' },
+      settings: { ...settings, ...clock.settings, KEYFLEET_REQUESTS_PER_SECOND: '100000', KEYFLEET_WAIT_SECONDS: '2' },
       preload: clock.preload,
       log,
     });

@@ -11,6 +11,7 @@ import { createSharedClock } from './clock.ts';
 import { converge } from './convergence.ts';
 import { putForeignKeys } from './foreign.ts';
 import { startHosts } from './hosts.ts';
+import { createPool } from './key-pairs.ts';
 import { createKeyLedger } from './ledger.ts';
 import type { ChaosOptions } from './options.ts';
 import { createServiceClient, distributionFields, eachAtMost, mountPath, setUp } from './service.ts';
@@ -43,6 +44,8 @@ export interface RunOptions extends ChaosOptions {
 
 const callersAtOnce = 8;
 const mostCycles = 3;
+/** More than the callers manage. */
+const rotationsPerSecond = 15;
 const masterKey = 'master-key-of-the-chaos';
 
 /** Lets hosts work and die, then waits for agreement and looks at what there is. */
@@ -64,8 +67,13 @@ export async function runChaos(options: RunOptions): Promise<ChaosResult> {
   });
   stack.defer(() => platform.stop());
   const foreign = await putForeignKeys(platform, vaults);
+  const state = openState(platform);
+  const pool = createPool(options.keys + options.durationSeconds * rotationsPerSecond);
+  await pool.fill(state.keyPairs);
+  progress('key pairs made');
   const hosts = await startHosts({
     platform,
+    settings: pool.settings,
     count: options.hosts,
     masterKey,
     clock,
@@ -81,7 +89,6 @@ export async function runChaos(options: RunOptions): Promise<ChaosResult> {
   const service = createServiceClient(api, hosts, randomOf(1));
   await setUp({ api, hosts, random: randomOf(2), vaults, keys: ledgers.map(({ name }) => name) });
   progress(`${ledgers.length} keys made`);
-  const state = openState(platform);
   const mount = await mountUuid(state, `${mountPath}/`);
   const watch = watchVaults({
     keyVault: platform.keyVault,
