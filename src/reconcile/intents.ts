@@ -52,7 +52,9 @@ export function createAnnouncer({
     announce: (subject) => intents.put(subject, { dueTime: graceTime(now()), attempts: 0 }),
     async withdraw(subject, stamp) {
       const intent = await intents.read(subject);
-      if (intent?.stamp === stamp) await intents.remove(intent);
+      if (intent?.stamp === stamp && (await intents.remove(intent))) return;
+      // Somebody else was at the same subject: whoever wrote last may have known less.
+      await intents.put(subject, { dueTime: graceTime(now()), attempts: 0 });
     },
     async wake(subject, stamp) {
       try {

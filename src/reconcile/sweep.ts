@@ -29,7 +29,9 @@ export function createSweep({ intents, messaging, visits, now }: SweepOptions): 
       return;
     }
     const dueTime = await visitOwnState(subject);
-    await (dueTime === undefined ? intents.remove(intent) : intents.reschedule(intent, { dueTime, attempts }));
+    if (dueTime !== undefined) await intents.reschedule(intent, { dueTime, attempts });
+    // Somebody was at the same subject meanwhile: what was found may be true no more.
+    else if (!(await intents.remove(intent))) await intents.put(subject, { dueTime: graceTime(now()), attempts: 0 });
   }
 
   function visitOwnState(subject: Exclude<Subject, { kind: 'distribution' }>): Promise<Date | undefined> {

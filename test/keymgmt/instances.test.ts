@@ -4,6 +4,7 @@ import { isAzureFailure } from '../../src/azure-failure.ts';
 import { isKeyfleetError } from '../../src/errors.ts';
 import type { DistributionReference } from '../../src/messaging/index.ts';
 import { createWorld, openHouse, settle, type House, type MemoryWorld } from '../support/house.ts';
+import type { Fault } from '../support/interruptions.ts';
 import {
   checkAgreement,
   checkAlways,
@@ -77,6 +78,22 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('kill' as const), instance }) },
 );
 
+/** Calls that fail, by their number at their instance. */
+const faults = fc.array(
+  fc.record({
+    instance,
+    call: fc.nat({ max: 60 }),
+    how: fc.constantFrom<Fault>('unavailable', 'throttled', 'throttled-briefly', 'failed', 'lost', 'twice'),
+  }),
+  { maxLength: 16, size: 'max' },
+);
+
+/** Where keys are at the beginning. */
+const start = fc.record({
+  sharedVault: fc.boolean(),
+  distributed: fc.array(fc.tuple(bit, bit), { minLength: 1, maxLength: 3 }),
+});
+
 async function perform(house: House, request: Request): Promise<unknown> {
   switch (request.kind) {
     case 'create':
@@ -142,16 +159,21 @@ async function happen(world: MemoryWorld, instances: Instances, event: Event): P
   }
 }
 
-async function run(events: readonly Event[], sharedVault: boolean): Promise<void> {
+async function run(
+  { sharedVault, distributed }: { sharedVault: boolean; distributed: readonly [key: number, provider: number][] },
+  events: readonly Event[],
+  failing: readonly { instance: number; call: number; how: Fault }[],
+): Promise<void> {
   const vaultOfProvider = (provider: string) => (sharedVault ? 'shared' : vaultOf(provider));
   const world = createWorld();
   const calm = openHouse(world);
   await writeProviders(calm, vaultOfProvider);
-  for (const key of [0, 1]) {
+  for (const [key, provider] of distributed) {
     await calm.keys.write(keyOf({ key }), { deletionAllowed: true }, waiting);
-    await perform(calm, { kind: 'distribute', key, provider: key });
+    await perform(calm, { kind: 'distribute', key, provider });
   }
-  const instances = createInstances(world);
+  const plan = new Map(failing.map(({ instance: at, call, how }) => [`${at} ${call}`, how]));
+  const instances = createInstances(world, (at, call) => plan.get(`${at} ${call}`));
   const latest = new Map<string, number>();
   for (const event of events) {
     await happen(world, instances, event);
@@ -176,11 +198,14 @@ const total = { steps: 0 };
 
 describe(`${instanceCount} instances of the service`, () => {
   it('do what one would do, however their calls interleave, however long each is held up, whichever of them die', async () => {
-    const { numRuns, seed } = runsOf({ usually: 300, long: 5000 });
-    await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 80 }), fc.boolean(), run), {
-      numRuns,
-      seed,
-    });
+    const { numRuns, seed } = runsOf({ usually: 350, long: 5000 });
+    await fc.assert(
+      fc.asyncProperty(start, fc.array(event, { minLength: 30, maxLength: 60, size: 'max' }), faults, run),
+      {
+        numRuns,
+        seed,
+      },
+    );
     console.log(`${total.steps} calls and replies, one at a time`);
   }, 1_800_000);
 });

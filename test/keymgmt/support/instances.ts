@@ -1,5 +1,6 @@
 import { setImmediate as tick } from 'node:timers';
 import { openHouse, type House, type World } from '../../support/house.ts';
+import type { Interruption, Room } from '../../support/interruptions.ts';
 
 interface WaitingCall {
   instance: number;
@@ -26,7 +27,11 @@ export interface Instances {
   readonly errors: readonly unknown[];
 }
 
-export function createInstances(world: World): Instances {
+/** @param interrupt decides about each call by its number at its instance */
+export function createInstances(
+  world: World,
+  interrupt: (instance: number, call: number, room: Room) => Interruption | undefined,
+): Instances {
   const houses = new Map<number, House>();
   const errors: unknown[] = [];
   let calls: WaitingCall[] = [];
@@ -53,12 +58,15 @@ export function createInstances(world: World): Instances {
   function houseOf(instance: number): House {
     const house =
       houses.get(instance) ??
-      openHouse({
-        ...world,
-        openTable: (name) => gate(instance, world.openTable(name), false),
-        openVault: (name) => gate(instance, world.openVault(name), true),
-        messaging: gate(instance, world.messaging, false),
-      });
+      openHouse(
+        {
+          ...world,
+          openTable: (name) => gate(instance, world.openTable(name), false),
+          openVault: (name) => gate(instance, world.openVault(name), true),
+          messaging: gate(instance, world.messaging, false),
+        },
+        (call, room) => interrupt(instance, call, room),
+      );
     houses.set(instance, house);
     return house;
   }
