@@ -2,6 +2,7 @@ import { authentication } from './authentication/index.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
+import { keyPool } from './key-pool/index.ts';
 import { keyValue } from './kv/index.ts';
 import { recovery } from './recovery/index.ts';
 import { readLatency } from './read-latency/index.ts';
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   authentication,
   startUp,
   keyGeneration,
+  keyPool,
   standInScale,
   standInThroughput,
   wave,
