@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import type { Announcer } from '../reconcile/intents.ts';
-import type { KeyReference, KeyState } from '../state/key-records.ts';
+import type { DistributionState, KeyReference, KeyState } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
 import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
@@ -90,8 +90,10 @@ export function createKeys(options: KeysOptions): Keys {
     const { reference } = state;
     const { changes, next, affected } = decideUpdate(state, fields);
     if (changes.length === 0 && affected.length === 0) return nothingToWaitFor;
-    const stamps = await announceAll(announcer, reference, affected);
     const { minEnabledVersion, deletionAllowed } = next.key;
+    const changesMinimum = minEnabledVersion !== state.key.minEnabledVersion;
+    const stamps = await announceAll(announcer, reference, affected);
+    if (changesMinimum) await announceAll(announcer, reference, withheld(state, affected));
     if (changes.length > 0 && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
     for (const { distribution } of affected)
       await clearRefusal(keys, { ...reference, provider: distribution.provider });
@@ -107,6 +109,7 @@ export function createKeys(options: KeysOptions): Keys {
         const createdTime = now();
         const { affected } = decideRotation(state, createdTime);
         const stamps = await announceAll(announcer, reference, affected);
+        await announceAll(announcer, reference, withheld(state, affected));
         const version = state.key.latestVersion + 1;
         const added = await keys.addVersion(state, { createdTime, ...material });
         if (!added && !(await holds(reference, version, material))) return undefined;
@@ -170,6 +173,11 @@ export function createKeys(options: KeysOptions): Keys {
       });
     },
   };
+}
+
+/** Nobody is woken for a copy that is refused; but it may be mended before the change is written, and then has to follow. */
+function withheld({ distributions }: KeyState, affected: readonly DistributionState[]): DistributionState[] {
+  return distributions.filter((entry) => !entry.distribution.removing && !affected.includes(entry));
 }
 
 function toView({ reference, key, versions }: KeyState): KeyView {

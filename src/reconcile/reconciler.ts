@@ -46,6 +46,9 @@ interface Work {
 /** After so many steps the rest goes into a message of its own: no function runs for minutes. */
 const mostSteps = 200;
 
+/** What the host gives a request, and more. */
+const longestRequestSeconds = 660;
+
 /** First delays before another try; they double. */
 const refusedDelaySeconds = 60;
 const unavailableDelaySeconds = 2;
@@ -73,7 +76,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (state === undefined || distribution === undefined) {
       // Somebody may be about to write the distribution; only what the sweep had to wake is a leftover.
       if (intent?.attempts === 0 && intent.dueTime > now()) return 'waiting';
-      return (await steps.release(reference)) ? 'settled' : 'going-on';
+      if (!(await steps.release(reference))) return 'going-on';
+      return intent?.attempts === 1 ? lookAgain(intent) : 'settled';
     }
     if (provider === undefined) {
       // A provider can't be removed while it holds a key, so this distribution was never booked.
@@ -100,6 +104,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const postponed = await postpone({ reference, intent, step, distributedTime }, failure);
       return postponed ? 'waiting' : 'going-on';
     }
+  }
+
+  /** Whoever announced it may have slept, may book the place yet, and die then: until nobody lives that long. */
+  async function lookAgain(intent: Intent): Promise<Outcome> {
+    const dueTime = new Date(now().getTime() + longestRequestSeconds * 1000);
+    const kept = await intents.reschedule(intent, { dueTime, attempts: intent.attempts + 1 });
+    return kept === undefined ? 'going-on' : 'waiting';
   }
 
   /** Somebody else is at it, which is no failure: whoever is left when their time is up goes on. */

@@ -210,6 +210,10 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     if (key === undefined) return forget(reference, context.distribution);
     if (heldUntil !== undefined) return { heldUntil };
     if (key.tags[tagNames.owner] !== ownerTag(reference)) {
+      // An import whose outcome isn't known may have found the name taken; only a list shows what is below the newest.
+      const versions = context.distribution.placements.length === 0 ? await vault.listVersions(kmsName) : undefined;
+      const isForeign = versions?.every(({ tags }) => tags[tagNames.owner] !== ownerTag(reference)) ?? false;
+      if (isForeign) return forget(reference, context.distribution);
       throw new AzureFailure(
         'refused',
         `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,

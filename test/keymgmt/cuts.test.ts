@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isAzureFailure } from '../../src/azure-failure.ts';
 import { isKeyfleetError } from '../../src/errors.ts';
-import {
-  createWorld,
-  handleMessage,
-  openHouse,
-  settle,
-  type House,
-  type MemoryWorld as World,
-} from '../support/house.ts';
+import { createWorld, handleMessage, openHouse, settle, type House, type World } from '../support/house.ts';
 import { isCrash, type Interrupt, type Interruption, type Room } from '../support/interruptions.ts';
 import { checkAgreement, checkAlways, mount, writeProviders } from '../support/invariants.ts';
 
@@ -54,7 +47,7 @@ async function distributed(house: House): Promise<void> {
 
 /** Every way in which a call of each room can be cut, without those that look alike from inside. */
 const waysOf: Record<Room, readonly Interruption[]> = {
-  table: ['crash-before', 'crash-after', 'unavailable', 'lost', 'twice'],
+  table: ['crash-before', 'crash-after', 'unavailable', 'lost', 'slow', 'twice'],
   queue: ['crash-before', 'crash-after', 'unavailable', 'lost', 'slow', 'twice'],
   vault: ['crash-before', 'crash-after', 'unavailable', 'throttled', 'throttled-briefly', 'forbidden', 'lost', 'slow'],
 };

@@ -1,7 +1,10 @@
-import { createPublicKey } from 'node:crypto';
 import { expect } from 'vitest';
+import { tagNames } from '../../src/reconcile/version-marks.ts';
 import { nextStep } from '../../src/reconcile/plan.ts';
-import type { House, MemoryWorld } from './house.ts';
+import { ownerOf } from '../../src/reconcile/target.ts';
+import type { DistributionState, KeyState } from '../../src/state/key-records.ts';
+import type { House, World } from './house.ts';
+import type { HeldKey } from './world.ts';
 
 /** The keys and providers of all histories, and the vault that each provider stands for. */
 export const mount = 'm';
@@ -23,13 +26,17 @@ export async function writeProviders(house: House, vaultOfProvider: VaultOf = va
   }
 }
 
+const ordinalOf = ({ tags }: HeldKey) => Number(tags[tagNames.version]);
+const isOurs = ({ tags }: HeldKey) => tags[tagNames.owner] !== undefined;
+
 /** What must hold at every moment, whatever was cut short. */
 export async function checkAlways(
-  world: MemoryWorld,
+  world: World,
   house: House,
   latest: Map<string, number>,
   vaultOfProvider: VaultOf = vaultOf,
 ): Promise<void> {
+  checkDuplicates(world);
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });
     const seen = latest.get(key) ?? 0;
@@ -37,50 +44,79 @@ export async function checkAlways(
     else {
       expect(state.key.latestVersion, 'version numbers never go down').toBeGreaterThanOrEqual(seen);
       latest.set(key, state.key.latestVersion);
-      expect(state.versions.map(({ version }) => version)).toEqual(
-        Array.from({ length: state.key.latestVersion }, (_, i) => i + 1),
-      );
-    }
-    for (const { distribution, placements } of state?.distributions ?? []) {
-      if (distribution.removing || placements.length === 0) continue;
-      const held = world.vault(vaultOfProvider(distribution.provider)).held.get(distribution.kmsName) ?? [];
-      if (placements.length === state?.versions.length) {
-        expect(
-          held.some(({ enabled }) => enabled),
-          'a live key always has a version that works',
-        ).toBe(true);
-      }
-    }
-  }
-  for (const vault of world.vaults.values()) {
-    for (const [name, versions] of vault.held) {
-      const ordinals = versions.map(({ tags }) => tags['keyfleet-version']).filter((tag) => tag !== undefined);
-      expect(new Set(ordinals).size, `no second version of the same number in ${name}`).toBe(ordinals.length);
+      expect(
+        state.versions.map(({ version }) => version),
+        'versions are numbered from 1 without gaps',
+      ).toEqual(Array.from({ length: state.key.latestVersion }, (_, i) => i + 1));
+      for (const entry of state.distributions) checkCopy(world, state, entry, vaultOfProvider);
     }
   }
 }
 
-/** With the faults gone and time to recover, every vault agrees with what is stored. */
+function checkDuplicates(world: World): void {
+  for (const vault of world.vaultNames()) {
+    for (const [name, versions] of world.contents(vault)) {
+      const numbers = versions.filter(isOurs).map(({ tags }) => `${tags[tagNames.owner]} ${tags[tagNames.version]}`);
+      expect(new Set(numbers).size, `no second version of the same number in ${name}`).toBe(numbers.length);
+    }
+  }
+}
+
+function checkCopy(
+  world: World,
+  { reference, key, versions }: KeyState,
+  { distribution, placements }: DistributionState,
+  vaultOfProvider: VaultOf,
+): void {
+  if (distribution.removing) return;
+  const { provider, kmsName } = distribution;
+  const owner = ownerOf(reference.mount, provider, reference.key);
+  const all = world.contents(vaultOfProvider(provider)).get(kmsName) ?? [];
+  const held = all.filter(({ tags }) => tags[tagNames.owner] === owner);
+  for (const version of held) {
+    const ours = versions.find((entry) => entry.version === ordinalOf(version))?.publicKey.toString('base64');
+    expect(version.publicKey, 'the public key is ours').toBe(ours);
+  }
+  for (const { version, kmsVersion } of placements) {
+    expect(
+      held.some((entry) => entry.version === kmsVersion && ordinalOf(entry) === version),
+      'what is confirmed is there',
+    ).toBe(true);
+  }
+  const isLive = placements.some(({ version }) => version === key.latestVersion);
+  if (isLive) {
+    expect(
+      held.some(({ enabled }) => enabled),
+      'never locked out: a live key has a version that works',
+    ).toBe(true);
+  }
+}
+
+/**
+ * With the faults gone and time to recover, every vault agrees with what is stored.
+ * @param foreign keys of somebody else, as `vault/name`
+ */
 export async function checkAgreement(
-  world: MemoryWorld,
+  world: World,
   house: House,
   vaultOfProvider: VaultOf = vaultOf,
+  foreign: ReadonlySet<string> = new Set(),
 ): Promise<void> {
-  const live = new Set<string>();
+  const live = new Set<string>(foreign);
   for (const key of keyNames) {
     const state = await house.state.keys.read({ mount, key });
     for (const entry of state?.distributions ?? []) {
       if (state === undefined) continue;
       expect(nextStep(state, entry), 'nothing is left to do').toBeUndefined();
-      const held = world.vault(vaultOfProvider(entry.distribution.provider)).held.get(entry.distribution.kmsName) ?? [];
-      live.add(`${vaultOfProvider(entry.distribution.provider)}/${entry.distribution.kmsName}`);
-      expect(held.map(({ tags }) => Number(tags['keyfleet-version']))).toEqual(
+      const { provider, kmsName } = entry.distribution;
+      const held = world.contents(vaultOfProvider(provider)).get(kmsName) ?? [];
+      live.add(`${vaultOfProvider(provider)}/${kmsName}`);
+      expect(held.map(ordinalOf), 'no lost rotation: every version is there, in order').toEqual(
         state.versions.map(({ version }) => version),
       );
       for (const [position, version] of state.versions.entries()) {
         expect(held[position]?.enabled).toBe(version.version >= state.key.minEnabledVersion);
-        const ours = createPublicKey({ key: version.publicKey, format: 'der', type: 'spki' });
-        expect(held[position]?.publicKey.equals(ours), 'the public key is ours').toBe(true);
+        expect(held[position]?.publicKey, 'the public key is ours').toBe(version.publicKey.toString('base64'));
       }
     }
     for (const provider of providerNames) {
@@ -91,9 +127,9 @@ export async function checkAgreement(
     }
     expect((await house.keys.list(mount)).includes(key), 'lists show what exists').toBe(state !== undefined);
   }
-  for (const [name, vault] of world.vaults) {
-    for (const keyName of vault.held.keys()) {
-      if (!keyName.startsWith('keyfleet-kek-')) expect(live, 'nothing is left behind').toContain(`${name}/${keyName}`);
+  for (const vault of world.vaultNames()) {
+    for (const keyName of world.contents(vault).keys()) {
+      if (!keyName.startsWith('keyfleet-kek-')) expect(live, 'nothing is left behind').toContain(`${vault}/${keyName}`);
     }
   }
 }

@@ -3,6 +3,7 @@ import {
   type Action,
   type Entity,
   type Properties,
+  type PropertyValue,
   type RowRange,
   type Table,
 } from '../../src/state/table.ts';
@@ -14,7 +15,9 @@ export function createMemoryTable(): Table {
 
   const rowsOf = (partition: string) =>
     partitions.get(partition) ?? new Map<string, { etag: string; properties: Properties }>();
-  const copy = (properties: Properties): Properties => structuredClone(properties);
+  // What structuredClone does, but for these kinds of values alone: it takes most of the time of a random suite.
+  const copy = (properties: Properties): Properties =>
+    Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, copyValue(value)]));
 
   function isRefused(rows: ReturnType<typeof rowsOf>, action: Action): boolean {
     const existing = rows.get(action.row);
@@ -82,4 +85,9 @@ export function createMemoryTable(): Table {
       return true;
     },
   };
+}
+
+function copyValue(value: PropertyValue): PropertyValue {
+  if (value instanceof Date) return new Date(value);
+  return value instanceof Uint8Array ? new Uint8Array(value) : value;
 }

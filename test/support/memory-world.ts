@@ -61,7 +61,7 @@ export function createWorld(): MemoryWorld {
       tables.set(name, table);
       return table;
     },
-    openVault: (name) => watched(vaultOf(name), witnesses, () => contents(name)),
+    openVault: (name) => watched(vaultOf(name), { witnesses, contents: () => contents(name), now }),
     messaging: {
       async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
         if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });

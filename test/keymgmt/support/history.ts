@@ -1,0 +1,319 @@
+import { expect } from 'vitest';
+import { isAzureFailure } from '../../../src/azure-failure.ts';
+import { isKeyfleetError } from '../../../src/errors.ts';
+import type { DistributionReference } from '../../../src/messaging/index.ts';
+import { nextStep } from '../../../src/reconcile/plan.ts';
+import { handleMessage, openHouse, settle, type House, type World } from '../../support/house.ts';
+import { isCrash, type Interrupt, type Interruption } from '../../support/interruptions.ts';
+import {
+  checkAgreement,
+  checkAlways,
+  keyNames,
+  mount,
+  writeProviders,
+  type VaultOf,
+} from '../../support/invariants.ts';
+import { fixtures } from '../../support/fixtures.ts';
+import { watchOver, type Wishes } from '../../support/witness.ts';
+import type { HeldKey } from '../../support/world.ts';
+import { createModel, type Model, type Reading, type Refusal, type Request } from './model.ts';
+import { createReader, perform, resolved, type Step } from './requests.ts';
+
+export interface Cut {
+  /** Number of the call, counted through all processes of a history. */
+  call: number;
+  how: Interruption;
+}
+
+/** What histories came to, all together. */
+export interface Tally {
+  steps: number;
+  requests: number;
+  refused: number;
+  /** Requests whose outcome the caller couldn't know. */
+  unknown: number;
+  interruptions: number;
+  calls: number;
+  changes: number;
+  foreign: number;
+  divergences: number;
+  /** Most cycles that a history needed to converge. */
+  cycles: number;
+}
+
+export function newTally(): Tally {
+  return {
+    steps: 0,
+    requests: 0,
+    refused: 0,
+    unknown: 0,
+    interruptions: 0,
+    calls: 0,
+    changes: 0,
+    foreign: 0,
+    divergences: 0,
+    cycles: 0,
+  };
+}
+
+export interface HistoryOptions {
+  world: World;
+  steps: readonly Step[];
+  cuts: readonly Cut[];
+  vaultOf: VaultOf;
+  tally: Tally;
+}
+
+/** Cycles that everything may take to converge once nothing fails any more. */
+const mostCycles = 3;
+/** Longer than any pause that failures earn, and one sweep more. */
+const longestPauseSeconds = 3600 + 120;
+
+/** Lets a service live through one history, and holds all that a caller can see against the model after every step. */
+export async function runHistory({ world, steps, cuts, vaultOf, tally }: HistoryOptions): Promise<void> {
+  const plan = new Map(cuts.map(({ call, how }) => [call, how]));
+  const calm = openHouse(world);
+  await writeProviders(calm, vaultOf);
+  let model = createModel();
+  for (const provider of ['p', 'q']) model.apply({ kind: 'write-provider', provider, vault: vaultOf(provider) });
+
+  const wishes: Wishes = { removals: new Set(), minimums: new Map() };
+  const foreign = new Map<string, readonly HeldKey[]>();
+  const vigil = watchOver(world, { house: calm, mount, wishes, foreign });
+  const latest = new Map<string, number>();
+  const read = createReader(calm);
+  let seen = await read();
+  const vaultNow: VaultOf = (provider) => seen.providers[provider]?.vault ?? vaultOf(provider);
+
+  let earlierCalls = 0;
+  const interrupt: Interrupt = (call) => plan.get(call + earlierCalls);
+  let house = openHouse(world, interrupt, () => othersGoOn(world));
+  function restart(): void {
+    earlierCalls += house.interruptions.calls;
+    tally.interruptions += house.interruptions.taken;
+    house = openHouse(world, interrupt, () => othersGoOn(world));
+  }
+
+  for (const taken of steps) {
+    const step = resolved(taken, vaultOf);
+    tally.steps++;
+    const before = model.copy();
+    const takenBefore = house.interruptions.taken;
+    const outcome = await take(step);
+    const disturbed = house.interruptions.taken > takenBefore;
+    if (house.interruptions.dead) restart();
+    seen = await read();
+    model = isRequest(step) ? agree({ step, outcome, disturbed, before, seen }) : followed(before, seen, step);
+    await checkAlways(world, calm, latest, vaultNow);
+    expect(vigil.violations.join('; ')).toBe('');
+  }
+
+  restart();
+  tally.calls += earlierCalls;
+  const cycles = await converge(world, openHouse(world));
+  tally.cycles = Math.max(tally.cycles, cycles);
+  expect(cycles, 'cycles to convergence').toBeLessThanOrEqual(mostCycles);
+  expect(await settle(world, openHouse(world)), 'nothing is left to see to').toBe(true);
+  model.trust();
+  seen = await read();
+  followed(model, seen, undefined);
+  await checkAgreement(world, calm, vaultNow, new Set(foreign.keys()));
+  for (const [place, held] of foreign) expect(contentsAt(place), 'nothing foreign is touched').toEqual(held);
+  expect(vigil.violations.join('; ')).toBe('');
+  tally.changes += vigil.changes;
+
+  async function take(step: Step): Promise<Outcome> {
+    if (isRequest(step)) note(step);
+    try {
+      await act(step);
+      return house.interruptions.dead ? 'unknown' : 'accepted';
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  }
+
+  async function act(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'message':
+        for (let times = step.twice ? 2 : 1; times > 0; times--) {
+          // A duplicate is a wake-up like any other.
+          if (!(await handleMessage(world, house, step.index))) return;
+        }
+        return;
+      case 'sweep':
+        return house.sweep();
+      case 'restart':
+        return restart();
+      case 'pass':
+        return world.pass(step.seconds);
+      case 'foreign':
+        return putForeign(step);
+      default:
+        return perform(house, step);
+    }
+  }
+
+  /** What is asked for now may have happened whatever the answer is. */
+  function note(step: Request): void {
+    tally.requests++;
+    const trial = model.copy();
+    if (trial.apply(step) !== 'accepted') return;
+    if (step.kind === 'remove') wishes.removals.add(`${step.key}/${step.provider}`);
+    if (step.kind === 'write-key' && step.minimum !== undefined) {
+      wishes.minimums.set(step.key, Math.max(step.minimum, wishes.minimums.get(step.key) ?? 1));
+    }
+  }
+
+  function agree({ step, outcome, disturbed, before, seen }: Judged): Model {
+    const after = before.copy();
+    const rule = after.apply(step);
+    if (outcome === 'unknown') tally.unknown++;
+    if (outcome === rule || (rule === 'accepted' && outcome === 'unknown' && mayFail(step, before, disturbed))) {
+      if (outcome !== 'accepted' && outcome !== 'unknown') tally.refused++;
+      if (disturbed) for (const model of [before, after]) model.doubt(step);
+      const possible = outcome === 'unknown' ? [after, before] : [rule === 'accepted' ? after : before];
+      const found = possible.find((model) => isReadAs(model, seen));
+      if (found === undefined) return diverged({ possible: possible.map((model) => model.reading()), seen, step });
+      if (found === after && rule === 'accepted') forgetWishes(step, before);
+      return found;
+    }
+    if (disturbed || before.isDoubtful(step)) {
+      // A list in doubt may refuse what the rules allow, and a fault what they refuse; neither changes anything.
+      if (disturbed) before.doubt(step);
+      if (isReadAs(before, seen)) return before;
+    }
+    return diverged({ step, expected: rule, outcome, disturbed });
+  }
+
+  /** A key that is gone, or a copy that is made anew, has nothing to do with what was asked of the one before. */
+  function forgetWishes(step: Request, before: Model): void {
+    if (step.kind === 'delete-key') wishes.minimums.delete(step.key);
+    if (step.kind !== 'distribute') return;
+    const existed = before.reading().keys[step.key]?.copies[step.provider] !== undefined;
+    if (!existed) wishes.removals.delete(`${step.key}/${step.provider}`);
+  }
+
+  function followed(before: Model, seen: Reading, step: Step | undefined): Model {
+    return isReadAs(before, seen) ? before : diverged({ step, expected: before.reading(), seen });
+  }
+
+  function diverged(how: object): never {
+    tally.divergences++;
+    throw new Error(`the service and the model disagree:\n${JSON.stringify(how)}`);
+  }
+
+  function contentsAt(place: string): readonly HeldKey[] | undefined {
+    const [vault = '', name = ''] = place.split('/');
+    return world.contents(vault).get(name);
+  }
+
+  async function putForeign({ provider, key, place, tagged }: Step & { kind: 'foreign' }): Promise<void> {
+    const vault = vaultNow(provider);
+    const seconds = Math.floor(world.now().getTime() / 1000);
+    const name = place === 'next-name' ? `${key}-${seconds}` : `somebody-${seconds}`;
+    if (world.contents(vault).has(name)) return;
+    const tags: Record<string, string> = tagged
+      ? { 'keyfleet-key': `elsewhere/${provider}/${key}`, 'keyfleet-version': '1' }
+      : {};
+    try {
+      await world.putForeign(vault, name, { tags, publicKey: fixtures().foreignKey });
+    } catch (error) {
+      // The name may be that of a deleted key.
+      if (isAzureFailure(error, 'conflict')) return;
+      throw error;
+    }
+    tally.foreign++;
+    foreign.set(`${vault}/${name}`, contentsAt(`${vault}/${name}`) ?? []);
+  }
+}
+
+type Outcome = 'accepted' | 'unknown' | Refusal;
+
+interface Judged {
+  step: Request;
+  outcome: Outcome;
+  /** Whether a call was interrupted meanwhile. */
+  disturbed: boolean;
+  before: Model;
+  seen: Reading;
+}
+
+const requestKinds: readonly string[] = [
+  'write-key',
+  'rotate',
+  'delete-key',
+  'distribute',
+  'remove',
+  'write-provider',
+  'delete-provider',
+];
+
+function isRequest(step: Step): step is Request {
+  return requestKinds.includes(step.kind);
+}
+
+/** Also takes over what may have happened by itself. */
+function isReadAs(model: Model, seen: Reading): boolean {
+  model.follow(seen);
+  return JSON.stringify(model.reading()) === JSON.stringify(seen);
+}
+
+/** What a caller hears; everything that isn't a matter of rules leaves the outcome open. */
+function outcomeOf(error: unknown): Outcome {
+  if (isCrash(error)) return 'unknown';
+  if (error instanceof AggregateError) return error.errors.map(outcomeOf).includes('unknown') ? 'unknown' : fail(error);
+  if (isAzureFailure(error) || isKeyfleetError(error, 'unavailable', 'upstream_refused')) return 'unknown';
+  if (isKeyfleetError(error, 'invalid_request', 'conflict', 'not_found')) return error.code as Refusal;
+  return fail(error);
+}
+
+function fail(error: unknown): never {
+  throw error;
+}
+
+/** Whether a request that the rules allow may fail: something went wrong meanwhile, or a vault has refused before. */
+function mayFail(step: Request, before: Model, disturbed: boolean): boolean {
+  if (disturbed) return true;
+  if (!('key' in step)) return false;
+  return Object.keys(before.reading().keys[step.key]?.copies ?? {}).length > 0;
+}
+
+/** While one process hangs, its locks end and another one sees to everything. */
+export async function othersGoOn(world: World): Promise<void> {
+  world.pass(90);
+  const other = openHouse(world);
+  await other.sweep();
+  while (await handleMessage(world, other));
+}
+
+/**
+ * Lets the pauses end that failures earned; then every cycle is one sweep, all the messages there are, and one look at every copy.
+ * @returns cycles until every vault agreed
+ */
+export async function converge(world: World, house: House): Promise<number> {
+  world.pass(longestPauseSeconds);
+  for (let cycle = 1; cycle <= mostCycles; cycle++) {
+    await house.sweep();
+    while (await handleMessage(world, house));
+    if (await isAgreed(house)) return cycle;
+    for (const reference of await distributed(house)) await house.look(reference);
+    world.pass(60);
+  }
+  return Infinity;
+}
+
+async function distributed(house: House): Promise<DistributionReference[]> {
+  const states = await Promise.all(keyNames.map((key) => house.state.keys.read({ mount, key })));
+  return states.flatMap((state) =>
+    (state?.distributions ?? []).map(({ distribution: { provider } }) => ({
+      mount,
+      key: state?.reference.key ?? '',
+      provider,
+    })),
+  );
+}
+
+async function isAgreed(house: House): Promise<boolean> {
+  const states = await Promise.all(keyNames.map((key) => house.state.keys.read({ mount, key })));
+  return states.every((state) => state?.distributions.every((entry) => nextStep(state, entry) === undefined) ?? true);
+}
