@@ -1,7 +1,7 @@
 import diagnostics from 'node:diagnostics_channel';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Action, Table } from '../../src/state/table.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Action } from '../../src/state/table.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 import { createCounted, type Counted } from './support/counted.ts';
 import { at, createWorld, mount, openHouse, type House, type World } from './support/world.ts';
 
@@ -106,19 +106,11 @@ describe('requests to the tables', () => {
 });
 
 describe('requests to Table Storage', () => {
-  let openTable: (name: string) => Table;
-  const stops: (() => Promise<void>)[] = [];
+  const openTable = useTableStorage();
   let house: House;
   const names = 10_000;
 
   beforeAll(async () => {
-    const directory = await startDirectory();
-    const azurite = await openAzurite(directory);
-    openTable = azurite.openTable;
-    stops.push(
-      () => azurite.stop(),
-      () => directory.entra.stop(),
-    );
     const world = createWorld(openTable);
     house = openHouse(world);
     await house.secrets.write(at('wide/deep/er/secret'), {}, undefined);
@@ -132,10 +124,6 @@ describe('requests to Table Storage', () => {
       await folders.transact(`folder|${mount}|wide`, actions);
     }
   }, 120_000);
-
-  afterAll(async () => {
-    for (const stop of stops) await stop();
-  });
 
   /** Requests of this process, counted below every client and its retries. */
   async function requestsDuring(act: () => Promise<unknown>): Promise<number> {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isKeyfleetError, KeyfleetError } from '../../src/errors.ts';
 import type { SecretChange } from '../../src/state/secret-records.ts';
 import type { Table } from '../../src/state/table.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
 import { Crash } from '../support/interruptions.ts';
 import { runsOf } from '../support/runs.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 import { createModel, type Model, type ModelOperation } from './support/model.ts';
 import { expected, operation, paths, perform, seen } from './support/operations.ts';
 import { at, createWorld, mount, openHouse, type House, type World } from './support/world.ts';
@@ -214,22 +214,7 @@ describe('histories of secrets, cut anywhere', () => {
   }, 600_000);
 
   describe('over Table Storage', () => {
-    let openTable: (name: string) => Table;
-    const stops: (() => Promise<void>)[] = [];
-
-    beforeAll(async () => {
-      const directory = await startDirectory();
-      const azurite = await openAzurite(directory);
-      openTable = azurite.openTable;
-      stops.push(
-        () => azurite.stop(),
-        () => directory.entra.stop(),
-      );
-    });
-
-    afterAll(async () => {
-      for (const stop of stops) await stop();
-    });
+    const openTable = useTableStorage();
 
     it('agree with it too', async () => {
       let history = 0;

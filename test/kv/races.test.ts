@@ -1,30 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createMemoryTable } from '../support/memory-table.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 import type { Table } from '../../src/state/table.ts';
 import { at, createWorld, mount, openHouse, type House, type World } from './support/world.ts';
 
-let openTable: (name: string) => Table;
-const stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  const directory = await startDirectory();
-  const azurite = await openAzurite(directory);
-  openTable = azurite.openTable;
-  stops.push(
-    () => azurite.stop(),
-    () => directory.entra.stop(),
-  );
-});
-
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+const openTable = useTableStorage();
 
 const writers = Array.from({ length: 8 }, (_, index) => index);
 
 describe.each([
-  ['Table Storage', (name: string) => openTable(name)],
+  ['Table Storage', openTable],
   ['the twin in memory', () => createMemoryTable()],
 ])('writers that each have a house of their own over %s', (_name, open) => {
   let world: World;

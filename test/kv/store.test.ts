@@ -1,28 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { newRecord } from '../../src/kv/versions.ts';
 import type { SecretRecord } from '../../src/state/secret-records.ts';
 import { mostForgottenAtOnce, type SecretState } from '../../src/state/secrets.ts';
-import type { Entity, Table } from '../../src/state/table.ts';
+import type { Entity } from '../../src/state/table.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 import { at, createWorld, mount, openHouse, start, type House, type World } from './support/world.ts';
 
-let openTable: (name: string) => Table;
-const stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  const directory = await startDirectory();
-  const azurite = await openAzurite(directory);
-  openTable = azurite.openTable;
-  stops.push(
-    () => azurite.stop(),
-    () => directory.entra.stop(),
-  );
-});
-
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+const openTable = useTableStorage();
 
 const secretValue = 'correct horse battery staple';
 const later = (seconds: number) => new Date(start.getTime() + seconds * 1000);
@@ -42,7 +27,7 @@ function recordOf(versions: number): SecretRecord {
 }
 
 describe.each([
-  ['Table Storage', (name: string) => openTable(name)],
+  ['Table Storage', openTable],
   ['the twin in memory', () => createMemoryTable()],
 ])('secrets in %s', (_name, open) => {
   let world: World;

@@ -1,30 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeyPairStore } from '../../src/state/key-pairs.ts';
 import type { Table } from '../../src/state/table.ts';
 import { isZero, createPairWorld, nameOf, newPair, type PairWorld } from '../support/key-pairs.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 
-let openTable: (name: string) => Table;
-const stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  const directory = await startDirectory();
-  const azurite = await openAzurite(directory);
-  openTable = azurite.openTable;
-  stops.push(
-    () => azurite.stop(),
-    () => directory.entra.stop(),
-  );
-});
-
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+const openTable = useTableStorage();
 
 describe.each([
-  ['Table Storage', (name: string) => openTable(name)],
+  ['Table Storage', openTable],
   ['the twin in memory', () => createMemoryTable()],
 ])('pairs in %s', (_name, open) => {
   let count = 0;

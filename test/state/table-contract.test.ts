@@ -1,27 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { maxActions, startingWith, type RowRange, type Table } from '../../src/state/table.ts';
+import { describe, expect, it } from 'vitest';
+import { maxActions, startingWith, type RowRange } from '../../src/state/table.ts';
 import { createMemoryTable } from '../support/memory-table.ts';
-import { openAzurite, startDirectory } from '../support/stand-ins.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 
-let openTable: (name: string) => Table;
-const stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  const directory = await startDirectory();
-  const azurite = await openAzurite(directory);
-  openTable = azurite.openTable;
-  stops.push(
-    () => azurite.stop(),
-    () => directory.entra.stop(),
-  );
-});
-
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+const openTable = useTableStorage();
 
 describe.each([
-  ['Table Storage', (name: string) => openTable(name)],
+  ['Table Storage', openTable],
   ['the twin in memory', () => createMemoryTable()],
 ])('%s', (_name, open) => {
   let count = 0;
