@@ -1,41 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { providerApplication } from '../../src/local/platform/index.ts';
-import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import { eventually, keyClient, openState, providerFields, startService, type Service } from '../support/service.ts';
+import type { Keymgmt } from '../support/keymgmt.ts';
+import { startProviders, vaultNames, type Providers } from '../support/providers.ts';
+import { eventually, openState, providerFields, type Service } from '../support/service.ts';
 import { seeNames, seeVersions, spki } from '../support/vault-contents.ts';
 
 /* What a key may do in a vault, how it gets there and which of its versions are enabled, as the vault itself shows it. */
 
-const vaultNames = { premium: 'learn-keyvault', standard: 'standard-keyvault', other: 'other-keyvault' };
-
 let service: Service;
 let keymgmt: Keymgmt;
+let clientOf: Providers['clientOf'];
+let seen: Providers['seen'];
 
 beforeAll(async () => {
-  service = await startService({
-    platform: {
-      vaults: [
-        { name: vaultNames.premium, sku: 'premium' },
-        { name: vaultNames.other, sku: 'premium' },
-        { name: vaultNames.standard, sku: 'standard' },
-      ],
-    },
-    // Generating RSA-4096 keys on a busy machine takes its time; nothing here is about running out of it.
-    settings: { KEYFLEET_WAIT_SECONDS: '20' },
-  });
-  await service.vault('POST', 'sys/mounts/keymgmt', { type: 'keymgmt' });
-  keymgmt = keymgmtAt(service, 'keymgmt');
-  for (const [name, vaultName] of Object.entries(vaultNames)) {
-    await keymgmt.done('PUT', `kms/${name}`, providerFields(vaultName));
-  }
+  ({ service, keymgmt, clientOf, seen } = await startProviders('keymgmt'));
 });
 
 afterAll(() => service.stop());
-
-type Provider = keyof typeof vaultNames;
-const clientOf = (provider: Provider) => keyClient(service.platform, vaultNames[provider]);
-const seen = (key: string, provider: Provider = 'premium') =>
-  keymgmt.seen(`kms/${provider}/key/${key}`, vaultNames[provider]);
 const callsOn = (vaultName: string) =>
   service.platform.keyVault.calls.filter(({ vault: name }) => name === vaultName).map(({ operation }) => operation);
 const enabledByVersion = async (key: string) =>

@@ -1,7 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keymgmtAt, publicKeyPem, time, versionId, type Keymgmt } from '../support/keymgmt.ts';
-import { eventually, keyClient, providerFields, startService, type Service } from '../support/service.ts';
+import { startProviders, vaultNames, type Providers } from '../support/providers.ts';
+import { eventually, providerFields, type Service } from '../support/service.ts';
 import { seeNames, spki } from '../support/vault-contents.ts';
 
 /*
@@ -10,37 +11,18 @@ import { seeNames, spki } from '../support/vault-contents.ts';
  */
 
 const mount = 'team-a/prod/keys';
-const vaultNames = { premium: 'learn-keyvault', standard: 'standard-keyvault', other: 'other-keyvault' };
 const nothingThere = { errors: [] };
 
 let service: Service;
 let keymgmt: Keymgmt;
+let clientOf: Providers['clientOf'];
+let seen: Providers['seen'];
 
 beforeAll(async () => {
-  service = await startService({
-    platform: {
-      vaults: [
-        { name: vaultNames.premium, sku: 'premium' },
-        { name: vaultNames.other, sku: 'premium' },
-        { name: vaultNames.standard, sku: 'standard' },
-      ],
-    },
-    // Generating RSA-4096 keys on a busy machine takes its time; nothing here is about running out of it.
-    settings: { KEYFLEET_WAIT_SECONDS: '20' },
-  });
-  await service.vault('POST', `sys/mounts/${mount}`, { type: 'keymgmt' });
-  keymgmt = keymgmtAt(service, mount);
-  for (const [name, vaultName] of Object.entries(vaultNames)) {
-    await keymgmt.done('PUT', `kms/${name}`, providerFields(vaultName));
-  }
+  ({ service, keymgmt, clientOf, seen } = await startProviders(mount));
 });
 
 afterAll(() => service.stop());
-
-type Provider = keyof typeof vaultNames;
-const clientOf = (provider: Provider) => keyClient(service.platform, vaultNames[provider]);
-const seen = (key: string, provider: Provider = 'premium') =>
-  keymgmt.seen(`kms/${provider}/key/${key}`, vaultNames[provider]);
 
 describe.each([
   ['rsa-2048', 2048],
