@@ -10,6 +10,7 @@ import type { Clock } from '../../src/reconcile/governor/clock.ts';
 /** What became of one call, as the vault saw it. */
 export interface SeenCall {
   vault: string;
+  kind: 'import' | 'useHsmRsa2048';
   at: number;
   answer: 'taken' | 'over-limit' | 'storm' | 'dead';
 }
@@ -43,7 +44,7 @@ export function createSimulatedFleet({
 }: FleetOptions): SimulatedFleet {
   const all = { ...serviceLimits, ...limits };
   const calls: SeenCall[] = [];
-  type Kind = 'import' | 'useHsmRsa2048';
+  type Kind = SeenCall['kind'];
   const ofGroup = { import: budget(5), useHsmRsa2048: budget(5) };
 
   function budget(factor: number) {
@@ -70,7 +71,7 @@ export function createSimulatedFleet({
         const total = latency();
         await clock.sleep(total / 2);
         const answer = judge(kind);
-        calls.push({ vault: name, at: clock.now(), answer });
+        calls.push({ vault: name, kind, at: clock.now(), answer });
         const retryAfterSeconds = storm(clock.now())?.retryAfterSeconds;
         await clock.sleep(total / 2);
         if (answer === 'taken') return someKey;

@@ -16,16 +16,15 @@ export interface Budget {
   spend(cost: number, capacity: number, at: number): Spending;
 }
 
-/** Of a window, how much of the pace may be saved up and then spent at once. */
-const burstFraction = 0.05;
 /** The pace is a little faster than the capacity: what binds is the window. */
 const paceFactor = 0.97;
 
 /**
  * Counts a call from when it is sent until one window after its answer. Whenever the other side received it, that was in
  * between, so that what fits here fits there as well. Within the window the calls are spread evenly.
+ * @param burstFraction of a window, how much of the pace may be saved up and then spent at once
  */
-export function createBudget(windowMilliseconds: number): Budget {
+export function createBudget(windowMilliseconds: number, burstFraction: number): Budget {
   let settled: { cost: number; at: number }[] = [];
   let first = 0;
   let inFlight = 0;

@@ -106,7 +106,7 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
 
   function comeBackSeconds(line: Line, group: Group, cost: number): number {
     const at = clock.now();
-    const expected = expectedAt(line, { lane: 'background', group, cost }, at);
+    const expected = earliestOf(line, { lane: 'background', group, cost }, at);
     const earliest = expected === Infinity ? at + presumedMilliseconds : expected;
     return (line.returns.next(earliest, intervalOf(line, group, cost, at), at) - at) / 1000;
   }

@@ -5,6 +5,9 @@ import { windowMilliseconds, type BudgetName } from './call-limits.ts';
 import { createLaneTurns, type Lane, type LaneTurns } from './lane.ts';
 import { createReturnTimes, type ReturnTimes } from './return-times.ts';
 
+/** Making keys is rare, and so slow that somebody would notice the wait between two. */
+const burstFractions: Record<BudgetName, number> = { create: 0.5, import: 0.05, use: 0.05, other: 0.05 };
+
 /** A call that waits for its turn. */
 export interface Waiting {
   lane: Lane;
@@ -79,7 +82,7 @@ export function lineOf(vault: Vault, name: BudgetName): Line {
   const line: Line = {
     vault,
     name,
-    budget: createBudget(windowMilliseconds),
+    budget: createBudget(windowMilliseconds, burstFractions[name]),
     adaptation: createAdaptation(),
     turns: createLaneTurns(),
     returns: createReturnTimes(),
@@ -92,7 +95,7 @@ export function lineOf(vault: Vault, name: BudgetName): Line {
 export function groupBudgetOf(group: Group, name: BudgetName): { budget: Budget; turns: LaneTurns } {
   const existing = group.budgets.get(name);
   if (existing !== undefined) return existing;
-  const created = { budget: createBudget(windowMilliseconds), turns: createLaneTurns() };
+  const created = { budget: createBudget(windowMilliseconds, burstFractions[name]), turns: createLaneTurns() };
   group.budgets.set(name, created);
   return created;
 }

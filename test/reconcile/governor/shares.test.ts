@@ -48,7 +48,7 @@ describe('shares', () => {
     { timeout: 600_000 },
     async () => {
       let looks = 0;
-      const { numRuns, seed } = runsOf({ usually: 200, long: 3_000 });
+      const { numRuns, seed } = runsOf({ usually: 80, long: 3_000 });
       await fc.assert(
         fc.asyncProperty(
           comings,
