@@ -1,10 +1,13 @@
+import { generateKeyPair as generateKeyPairOfType } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { createRootKey } from '../../src/key-vault/root-key.ts';
 import { startHostProcess, type HostProcess } from '../../src/local/platform/host-process.ts';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
 import { azureTables, createState, type State } from '../../src/state/index.ts';
 import { printErrors } from '../harness/host-log.ts';
+import { fillKeyPool } from '../harness/key-pool.ts';
 import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
 import { watchImports, wavePrefix, type ImportWatch } from './imports.ts';
 import { scaledLimits, type WaveSize } from './size.ts';
@@ -14,6 +17,8 @@ export interface WaveFleet {
   platform: Platform;
   state: State;
   keys: readonly string[];
+  /** How long it took to fill the pool with as many key pairs as there are rotations. */
+  fillSeconds: number;
   /** A host of its own process, that knows the vaults' limits. */
   startHost(): Promise<HostProcess>;
   /** Rotates every key once, many at a time; returns when all have been accepted. */
@@ -36,6 +41,7 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
   const vaults = Array.from({ length: size.vaults }, (_, index) => `vault-${index + 1}`);
   const keys = Array.from({ length: size.rotations }, (_, index) => `${wavePrefix}${index + 1}`);
   const limits = scaledLimits(size.scale);
+  const pool = { 'rsa-2048': size.rotations };
   // The service never makes software keys in a vault.
   const { createSoftwareKey: _never, ...governed } = limits;
   const platform = await startPlatform({
@@ -55,6 +61,7 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
       settings: {
         KEYFLEET_REQUESTS_PER_SECOND: String(boundless),
         KEYFLEET_KEY_VAULT_LIMITS: JSON.stringify(allowed),
+        KEYFLEET_KEY_POOL: JSON.stringify(pool),
       },
       log: printErrors,
     });
@@ -71,6 +78,12 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
   }
 
   async function setUp(): Promise<void> {
+    // Nobody minds that the keys are alike to begin with.
+    const alike = await generateKeyPair();
+    await fillKeyPool(platform, pool, async () => ({
+      publicKey: Buffer.from(alike.publicKey),
+      privateKey: Buffer.from(alike.privateKey),
+    }));
     const host = await startHost(Object.fromEntries(Object.keys(governed).map((kind) => [kind, boundless])));
     const client = createVaultClient(host.url, platform.rootToken);
     await writeProviders(client, vaults);
@@ -88,12 +101,22 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
     await sleep(forgottenSeconds * 1000);
   }
 
+  async function fillPool(): Promise<number> {
+    const startTime = performance.now();
+    await fillKeyPool(platform, pool);
+    const seconds = (performance.now() - startTime) / 1000;
+    progress(`${size.rotations} key pairs made in ${seconds.toFixed(0)} s`);
+    return seconds;
+  }
+
   await setUp();
+  const fillSeconds = await fillPool();
   const running = stack.move();
   return {
     platform,
     state,
     keys,
+    fillSeconds,
     startHost: () => startHost(governed),
     async rotateAll(host) {
       const client = createVaultClient(host.url, platform.rootToken, { Prefer: 'respond-async' });
@@ -144,6 +167,13 @@ async function writeProviders(client: VaultClient, vaults: readonly string[]): P
     await client.call('POST', `${mount}/kms/${vault}/key/first-${vault}`, { purpose: 'sign' });
   }
 }
+
+const generateKeyPair = () =>
+  promisify(generateKeyPairOfType)('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+  });
 
 function openState({ settings, serviceCredential }: Platform): State {
   const setting = (name: string) => settings[name] ?? '';

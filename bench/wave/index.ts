@@ -26,6 +26,7 @@ export const wave: Benchmark = {
       vaults: size.vaults,
       'limits divided by': size.scale,
       'all accepted after, seconds': acceptedSeconds,
+      'pool filled in, seconds': fleet.fillSeconds,
       '429': watch.throttled,
       'calls per version': watch.calls / imports,
     };

@@ -1,3 +1,4 @@
+import { mostPairsOfType } from '../../src/keymgmt/key-pool.ts';
 import { serviceLimits, type VaultLimits } from '../../src/local/key-vault/index.ts';
 
 /** How large a wave is, and how far the limits are scaled down so that one machine can play both sides of it. */
@@ -16,11 +17,13 @@ export function readWaveSize(environment: NodeJS.ProcessEnv): WaveSize {
     if (!(value >= 1)) throw new RangeError(`${name} takes a number from 1 on`);
     return value;
   };
-  return {
+  const size = {
     rotations: number('KEYFLEET_BENCH_ROTATIONS', 10_000),
     vaults: number('KEYFLEET_BENCH_VAULTS', 1),
     scale: number('KEYFLEET_BENCH_SCALE', 1),
   };
+  if (size.rotations > mostPairsOfType) throw new RangeError(`the pool takes ${mostPairsOfType} pairs at most`);
+  return size;
 }
 
 /** Key Vault's limits, divided. */
