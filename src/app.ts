@@ -10,9 +10,11 @@ import { createKeyPoolFilling } from './keymgmt/key-pool-filling.ts';
 import { createPooledGeneration } from './keymgmt/key-pool.ts';
 import { createKeyManagement } from './keymgmt/index.ts';
 import { createKeyValue } from './kv/index.ts';
-import { createDeadLetters, createMessaging, decodeWakeUp } from './messaging/index.ts';
+import { createDeadLetters, createMessaging, decodeMessage } from './messaging/index.ts';
 import { createLook } from './reconcile/drift/look.ts';
 import { createGovernor, systemClock } from './reconcile/governor/index.ts';
+import { createDriftPass } from './reconcile/drift/pass.ts';
+import { createCheckSchedule } from './reconcile/drift/schedule.ts';
 import { createVersionImporter } from './reconcile/import-version.ts';
 import { createLeases } from './reconcile/leases.ts';
 import { createAnnouncer } from './reconcile/intents.ts';
@@ -86,7 +88,10 @@ export function createApp(environment: Record<string, string | undefined>, { log
   const reconciler = createReconciler({ ...state, messaging, steps, waitSeconds: settings.waitSeconds, now });
   const generator = createKeyPairGenerator(settings);
   const pool = { pairs: state.keyPairs, sizes: settings.keyPool, random: Math.random };
+  const driftPass = createDriftPass({ ...state, targets, messaging, look, now });
+  const checkSchedule = createCheckSchedule({ ...state, messaging, now });
   const keyManagement = createKeyManagement({
+    checkSchedule,
     state,
     messaging,
     targets,
@@ -116,15 +121,19 @@ export function createApp(environment: Record<string, string | undefined>, { log
       log,
     }),
     async handleDistributionMessage(body) {
-      const reference = decodeWakeUp(body);
-      if (reference === undefined) {
-        throw new KeyfleetError('invalid_request', 'a message of the distribution queue is not a wake-up of ours');
+      const message = decodeMessage(body);
+      switch (message?.kind) {
+        case 'distribution':
+          return reconciler.reconcile(message.reference);
+        case 'check':
+          return driftPass.run(message.reference);
+        case undefined:
+          throw new KeyfleetError('invalid_request', 'a message of the distribution queue is not a wake-up of ours');
       }
-      await reconciler.reconcile(reference);
     },
     fillKeyPool: createKeyPoolFilling({ ...pool, generator }),
     async sweep() {
-      const outcomes = await Promise.allSettled([sweepIntents(), keyValue.sweep()]);
+      const outcomes = await Promise.allSettled([sweepIntents(), checkSchedule.sweep(), keyValue.sweep()]);
       const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
       if (errors.length > 0) throw new AggregateError(errors, 'not all that is due could be seen to');
     },

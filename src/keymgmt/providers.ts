@@ -1,4 +1,5 @@
 import type { Announcer } from '../reconcile/intents.ts';
+import type { CheckSchedule } from '../reconcile/drift/schedule.ts';
 import type { Targets } from '../reconcile/target.ts';
 import type { Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
@@ -40,15 +41,25 @@ export interface ProvidersOptions {
   names: NameIndex;
   announcer: Announcer;
   targets: Targets;
+  checkSchedule: Pick<CheckSchedule, 'begin' | 'end'>;
   now: () => Date;
 }
 
-export function createProviders({ providers, keys, names, announcer, targets, now }: ProvidersOptions): Providers {
+export function createProviders({
+  providers,
+  keys,
+  names,
+  announcer,
+  targets,
+  checkSchedule,
+  now,
+}: ProvidersOptions): Providers {
   const rules: ProviderRules = { open: (record) => targets.open(record, 'interactive'), now };
 
   async function create(reference: ProviderReference, fields: ProviderFields): Promise<boolean> {
     const { record } = decideProviderCreation(reference, fields, rules);
     const stamp = await announcer.announce({ kind: 'provider', ...reference });
+    await checkSchedule.begin(reference);
     const created = await providers.create(reference, record);
     await names.add(reference.mount, 'provider', reference.provider);
     await announcer.withdraw({ kind: 'provider', ...reference }, stamp);
@@ -102,6 +113,7 @@ export function createProviders({ providers, keys, names, announcer, targets, no
         decideProviderDeletion(reference, await providers.listKeys(reference));
         const stamp = await announcer.announce({ kind: 'provider', ...reference });
         if (!(await providers.remove(reference, current))) return undefined;
+        await checkSchedule.end(reference);
         await names.remove(reference.mount, 'provider', reference.provider);
         await announcer.withdraw({ kind: 'provider', ...reference }, stamp);
         return true;

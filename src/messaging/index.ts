@@ -1,10 +1,18 @@
 import type { TokenCredential } from '@azure/core-auth';
 import { ServiceBusClient, type ServiceBusSender } from '@azure/service-bus';
 import { KeyfleetError } from '../errors.ts';
-import { distributionQueue, encodeWakeUp, messageIdOf, sessionIdOf, type DistributionReference } from './wake-up.ts';
+import {
+  distributionQueue,
+  encodeCheck,
+  encodeWakeUp,
+  messageIdOf,
+  sessionIdOf,
+  type CheckReference,
+  type DistributionReference,
+} from './wake-up.ts';
 
 export { createDeadLetters } from './dead-letters.ts';
-export { decodeWakeUp, distributionQueue, type DistributionReference } from './wake-up.ts';
+export { decodeMessage, distributionQueue, type CheckReference, type DistributionReference } from './wake-up.ts';
 
 /** Sends wake-ups to the reconciler. */
 export interface Messaging {
@@ -14,6 +22,12 @@ export interface Messaging {
    * @throws KeyfleetError `unavailable` if Service Bus doesn't take it
    */
   wake(reference: DistributionReference, stamp: string, time?: Date): Promise<void>;
+  /**
+   * Asks for a provider's vault to be looked through.
+   * @param stamp the same again within ten minutes has no effect
+   * @throws KeyfleetError `unavailable` if Service Bus doesn't take it
+   */
+  check(reference: CheckReference, stamp: string): Promise<void>;
 }
 
 export interface MessagingOptions {
@@ -33,26 +47,31 @@ export function createMessaging({ fullyQualifiedNamespace, credential }: Messagi
     return sender;
   }
 
+  async function send(
+    reference: DistributionReference | CheckReference,
+    stamp: string,
+    rest: { body: unknown; scheduledEnqueueTimeUtc?: Date },
+  ): Promise<void> {
+    try {
+      const message = {
+        contentType: 'application/json',
+        messageId: messageIdOf(reference, stamp),
+        sessionId: sessionIdOf(reference),
+        ...rest,
+      };
+      await openSender().sendMessages(message, { abortSignal: AbortSignal.timeout(sendTimeoutMilliseconds) });
+    } catch (error) {
+      const reason = 'the reconciler could not be woken: Service Bus did not take the message';
+      throw new KeyfleetError('unavailable', reason, { cause: error });
+    }
+  }
+
   return {
-    async wake(reference, stamp, time) {
-      try {
-        const message = {
-          body: encodeWakeUp(reference),
-          contentType: 'application/json',
-          messageId: messageIdOf(reference, stamp),
-          sessionId: sessionIdOf(reference),
-          ...(time !== undefined && { scheduledEnqueueTimeUtc: time }),
-        };
-        await openSender().sendMessages(message, { abortSignal: AbortSignal.timeout(sendTimeoutMilliseconds) });
-      } catch (error) {
-        throw new KeyfleetError(
-          'unavailable',
-          'the reconciler could not be woken: Service Bus did not take the message',
-          {
-            cause: error,
-          },
-        );
-      }
-    },
+    wake: (reference, stamp, time) =>
+      send(reference, stamp, {
+        body: encodeWakeUp(reference),
+        ...(time !== undefined && { scheduledEnqueueTimeUtc: time }),
+      }),
+    check: (reference, stamp) => send(reference, stamp, { body: encodeCheck(reference) }),
   };
 }

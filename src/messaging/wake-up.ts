@@ -40,15 +40,35 @@ export function decodeWakeUp(body: unknown): DistributionReference | undefined {
   return wakeUpSchema.safeParse(body).data?.wakeUp;
 }
 
-/** One session per distribution: its messages are handled one at a time, whatever the number of instances. */
-export function sessionIdOf({ mount, key, provider }: DistributionReference): string {
-  return createHash('sha256')
-    .update(JSON.stringify([mount, key, provider]))
-    .digest('hex')
-    .slice(0, 32);
+/** Names one provider, whose vault is to be looked through. */
+export type CheckReference = Omit<DistributionReference, 'key'>;
+
+const checkSchema = z.strictObject({ check: z.strictObject({ mount: name.max(64), provider: name.max(512) }) });
+
+export function encodeCheck({ mount, provider }: CheckReference): z.infer<typeof checkSchema> {
+  return { check: { mount, provider } };
+}
+
+/** One of our messages: to look at a distribution, or through a vault. */
+export type Message =
+  { kind: 'distribution'; reference: DistributionReference } | { kind: 'check'; reference: CheckReference };
+
+/** @returns undefined for anything that is not one of our messages */
+export function decodeMessage(body: unknown): Message | undefined {
+  const reference = decodeWakeUp(body);
+  if (reference !== undefined) return { kind: 'distribution', reference };
+  const check = checkSchema.safeParse(body).data?.check;
+  return check && { kind: 'check', reference: check };
+}
+
+/** One session per distribution, and one per vault to look through: its messages are handled one at a time, whatever the number of instances. */
+export function sessionIdOf(reference: DistributionReference | CheckReference): string {
+  const { mount, provider } = reference;
+  const parts = 'key' in reference ? [mount, reference.key, provider] : [mount, provider];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
 /** The same wake-up sent twice is dropped by the queue's duplicate detection. */
-export function messageIdOf(reference: DistributionReference, stamp: string): string {
+export function messageIdOf(reference: DistributionReference | CheckReference, stamp: string): string {
   return `${sessionIdOf(reference)}.${stamp}`;
 }

@@ -1,8 +1,10 @@
 import { createAzureTable, type AzureTableOptions } from './azure-table.ts';
+import { createCheckReminders, type CheckReminders } from './checks.ts';
 import { createDataKeys, type RootKey } from './data-keys.ts';
 import { createEncryption } from './encryption.ts';
 import { createFolderIndex, type FolderIndex } from './folders.ts';
 import { createInstanceStore, type InstanceStore } from './instances.ts';
+import { createInspectionStore, type InspectionStore } from './inspections.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { createKeyPairStore, type KeyPairStore } from './key-pairs.ts';
 import { createKeyStore, type KeyStore } from './keys.ts';
@@ -25,6 +27,8 @@ export interface State {
   keys: KeyStore;
   keyPairs: KeyPairStore;
   providers: ProviderStore;
+  inspections: InspectionStore;
+  checks: CheckReminders;
   names: NameIndex;
   vaultNames: VaultNames;
   secrets: SecretStore;
@@ -57,6 +61,8 @@ export function createState({ openTable, rootKey, now }: StateOptions): State {
     keys: createKeyStore(sealed('keys')),
     keyPairs: createKeyPairStore(sealed('keypairs', { onlyOnce: true })),
     providers: createProviderStore(sealed('providers')),
+    inspections: createInspectionStore(openTable('providers')),
+    checks: createCheckReminders(openTable('checks')),
     names: createNameIndex(openTable('names')),
     vaultNames: createVaultNames(openTable('vaultnames')),
     secrets: createSecretStore(sealed('secrets')),

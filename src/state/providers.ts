@@ -62,10 +62,14 @@ export interface ProviderStoreOptions {
 }
 
 const providerRow = 'provider';
-const heldPrefix = 'key|';
+export const heldPrefix = 'key|';
+/** How far the looking through the provider's vault got. */
+export const passRow = 'inspection';
+
+export const providerPartition = ({ mount, provider }: ProviderReference) => `${mount}|${provider}`;
 
 export function createProviderStore({ table, tableName, encryption }: ProviderStoreOptions): ProviderStore {
-  const partitionOf = ({ mount, provider }: ProviderReference) => `${mount}|${provider}`;
+  const partitionOf = providerPartition;
   const place = (reference: ProviderReference): Place => ({
     table: tableName,
     partition: partitionOf(reference),
@@ -125,7 +129,10 @@ export function createProviderStore({ table, tableName, encryption }: ProviderSt
 
     async remove(reference, provider) {
       if ((await listKeys(reference)).length > 0) return false;
-      return table.remove(partitionOf(reference), providerRow, provider.etag);
+      if (!(await table.remove(partitionOf(reference), providerRow, provider.etag))) return false;
+      // Refused where nothing was inspected yet. If this is cut short, the row is known by its time to be of no more use.
+      await table.transact(partitionOf(reference), [{ kind: 'remove', row: passRow }]);
+      return true;
     },
 
     listKeys,

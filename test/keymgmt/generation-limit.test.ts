@@ -24,7 +24,7 @@ beforeEach(async () => {
   maker = createKeyMaker();
   const { generate } = createKeyPairGenerator({ threadPoolSize: 3, makeKeyPair: maker.makeKeyPair });
   const { state } = house;
-  const nobody = { wake: async () => undefined };
+  const nobody = { wake: async () => undefined, check: async () => undefined };
   keys = createKeys({
     ...state,
     announcer: createAnnouncer({ intents: state.intents, messaging: nobody, now: world.now }),

@@ -103,6 +103,9 @@ export function createChaoticQueue(now: () => Date, random: () => number): Chaot
           messages.push({ reference: { mount, key, provider }, visibleAt });
         }
       },
+      async check() {
+        // Nobody looks through vaults here.
+      },
     },
 
     async receive() {

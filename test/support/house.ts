@@ -2,8 +2,10 @@ import { createKeyExchangeKeys } from '../../src/key-vault/key-exchange-key.ts';
 import type { TargetVault } from '../../src/key-vault/target-vault.ts';
 import { createAgreement } from '../../src/keymgmt/agreement.ts';
 import { createKeyManagement, type KeyManagement } from '../../src/keymgmt/index.ts';
-import type { DistributionReference } from '../../src/messaging/index.ts';
+import type { CheckReference, DistributionReference } from '../../src/messaging/index.ts';
 import { createLook, type LookOutcome } from '../../src/reconcile/drift/look.ts';
+import { createDriftPass } from '../../src/reconcile/drift/pass.ts';
+import { createCheckSchedule } from '../../src/reconcile/drift/schedule.ts';
 import { createAnnouncer } from '../../src/reconcile/intents.ts';
 import { createVersionImporter } from '../../src/reconcile/import-version.ts';
 import { createLeases } from '../../src/reconcile/leases.ts';
@@ -27,6 +29,10 @@ export interface House extends KeyManagement {
   sweep: () => Promise<void>;
   /** Looks at one key in its vault, as the drift pass does. */
   look: (reference: DistributionReference) => Promise<LookOutcome>;
+  /** Looks through a vault. */
+  check: (reference: CheckReference) => Promise<void>;
+  /** Asks for the checks that are due. */
+  sweepChecks: () => Promise<void>;
 }
 
 /**
@@ -63,13 +69,25 @@ export function openHouse(
   const announcer = createAnnouncer({ intents: state.intents, messaging, now });
   const look = createLook({ keys: state.keys, announcer, now });
   const steps = createStepRunner({ ...state, targets, importer, leases, look, now });
+  const driftPass = createDriftPass({ ...state, targets, messaging, look, now });
+  const checkSchedule = createCheckSchedule({ ...state, messaging, now });
   const reconciler = createReconciler({ ...state, messaging, steps, waitSeconds: 0, now });
   const visits = { ...createAgreement(state), secret: async () => undefined };
   return {
-    ...createKeyManagement({ state, messaging, targets, generateKeyPair: pooledKeyPair, waitSeconds: 0, now }),
+    ...createKeyManagement({
+      checkSchedule,
+      state,
+      messaging,
+      targets,
+      generateKeyPair: pooledKeyPair,
+      waitSeconds: 0,
+      now,
+    }),
     state,
     interruptions,
     reconcile: (reference) => reconciler.reconcile(reference),
+    check: (reference) => driftPass.run(reference),
+    sweepChecks: () => checkSchedule.sweep(),
     async look(reference) {
       const provider = await state.providers.read(reference);
       if (provider === undefined) throw new Error('there is no such provider');

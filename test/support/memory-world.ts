@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { DistributionReference } from '../../src/messaging/index.ts';
+import type { CheckReference, DistributionReference } from '../../src/messaging/index.ts';
 import type { Table } from '../../src/state/table.ts';
 import { fixtures } from './fixtures.ts';
 import { strikeInProcess } from './interruptions.ts';
@@ -19,6 +19,8 @@ export interface MemoryWorld extends World {
   vault: (name: string) => MemoryVault;
   vaults: ReadonlyMap<string, MemoryVault>;
   queue: QueuedMessage[];
+  /** Vaults that are to be looked through. */
+  checks: CheckReference[];
 }
 
 const lockMilliseconds = 60_000;
@@ -33,6 +35,7 @@ export function createWorld(): MemoryWorld {
   let time = Date.parse('2026-01-01T00:00:00Z');
   const now = () => new Date(time);
   const queue: QueuedMessage[] = [];
+  const checks: CheckReference[] = [];
 
   function vaultOf(name: string): MemoryVault {
     const vault = vaults.get(name) ?? createMemoryVault(name, fixtures().exchangeKey, now);
@@ -54,6 +57,7 @@ export function createWorld(): MemoryWorld {
     vaults,
     vault: vaultOf,
     queue,
+    checks,
     now,
     pass: (seconds) => void (time += seconds * 1000),
     openTable(name) {
@@ -65,6 +69,9 @@ export function createWorld(): MemoryWorld {
     messaging: {
       async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
         if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
+      },
+      async check({ mount, provider }, stamp) {
+        if (isFresh(`${mount}|${provider}|${stamp}`)) checks.push({ mount, provider });
       },
     },
     async receive(index = 0) {

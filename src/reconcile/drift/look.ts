@@ -27,7 +27,8 @@ export interface LookRequest {
  * `seen`: what was found is recorded. `changing`: somebody was at work on it at the same time, and nothing was learnt.
  * `nothing-there`: there is no such distribution, or nothing of it in the vault yet, or it is about to leave.
  */
-export type LookOutcome = { kind: 'seen'; kmsName: string } | { kind: 'changing' } | { kind: 'nothing-there' };
+export type LookOutcome =
+  { kind: 'seen'; kmsName: string; deviates: boolean } | { kind: 'changing' } | { kind: 'nothing-there' };
 
 export interface Look {
   /**
@@ -55,7 +56,7 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
     const distribution = distributionAfter(entry, provider, changed, strays);
     const { strays: knownStrays = [], drift } = entry.distribution;
     if (changed.length === 0 && sameMembers(strays, knownStrays) && distribution.drift === drift) {
-      return { kind: 'seen', kmsName: distribution.kmsName };
+      return seen(distribution, placements);
     }
     const written = changed.slice(0, mostSeenAtOnce);
     const recorded = await record(
@@ -65,7 +66,7 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
       written,
     );
     if (!recorded) return { kind: 'changing' };
-    return written.length < changed.length ? 'again' : { kind: 'seen', kmsName: distribution.kmsName };
+    return written.length < changed.length ? 'again' : seen(distribution, placements);
   }
 
   /** If there is something to repair, it is announced before it becomes visible: then it isn't lost. */
@@ -94,6 +95,11 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
       return { kind: 'changing' };
     },
   };
+}
+
+function seen({ kmsName, strays = [] }: DistributionRecord, placements: readonly PlacementRecord[]): LookOutcome {
+  const deviates = strays.length > 0 || placements.some(({ deviations }) => deviations !== undefined);
+  return { kind: 'seen', kmsName, deviates };
 }
 
 /** Whether the newest version is as we know it, nothing is known to be wrong with any, and nothing is on top of it. */

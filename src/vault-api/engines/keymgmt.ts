@@ -4,11 +4,16 @@ import type { KeyManagement } from '../../keymgmt/index.ts';
 import type { KeyView } from '../../keymgmt/keys.ts';
 import type { ProviderView } from '../../keymgmt/providers.ts';
 import type { Outcome } from '../../keymgmt/settlement.ts';
+import { statusData } from './keymgmt-status.ts';
 import { defineRoute, type Engine, type Reply } from '../engine.ts';
 import { previewReply } from './keymgmt-preview.ts';
 
+/** Keys on a page of a status. */
+const defaultLimit = 100;
+const mostLimit = 1000;
+
 /** Vault's Key Management engine: its paths and fields, and the shapes in which real ones were seen to answer. */
-export function createKeyManagementEngine({ keys, providers, distributions, previews }: KeyManagement): Engine {
+export function createKeyManagementEngine({ keys, providers, distributions, previews, status }: KeyManagement): Engine {
   return {
     type: 'keymgmt',
     routes: [
@@ -130,6 +135,24 @@ export function createKeyManagementEngine({ keys, providers, distributions, prev
           if (dryRun) return previewReply(previews.providers.delete(reference));
           await providers.delete(reference);
           return {};
+        },
+      }),
+
+      defineRoute({
+        path: 'kms/:name/status',
+        synopsis: "Tells what is known of the keys in a KMS provider's vault, and since when.",
+        fields: {
+          after: { type: 'string', description: 'Only keys whose names follow this one.' },
+          limit: { type: 'integer', description: `At most this many keys: ${defaultLimit} (default) to ${mostLimit}.` },
+        },
+        async read({ mount, parameters, fields }) {
+          const limit = fields.limit ?? defaultLimit;
+          if (limit < 1 || limit > mostLimit) {
+            throw new KeyfleetError('invalid_request', `limit is ${limit}: give 1 to ${mostLimit}`);
+          }
+          const page = { limit, ...(fields.after !== undefined && { after: fields.after }) };
+          const found = await status({ mount: mount.uuid, provider: parameters.name }, page);
+          return found && { data: statusData(found) };
         },
       }),
 

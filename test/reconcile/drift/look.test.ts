@@ -75,7 +75,7 @@ describe('a look at a key in its vault', () => {
   it('costs one list and no reads where nothing was changed, and is what shows that versions are there', async () => {
     const calls = countCalls();
     expect((await distribution()).placements.map(({ readTime }) => readTime)).toEqual([undefined, undefined]);
-    expect(await house.look(reference)).toEqual({ kind: 'seen', kmsName: await kmsName() });
+    expect(await house.look(reference)).toEqual({ kind: 'seen', kmsName: await kmsName(), deviates: false });
     expect(calls()).toEqual({ listVersions: 1 });
     expect((await distribution()).placements.map(({ readTime }) => readTime)).toEqual([world.now(), world.now()]);
     world.pass(60);
