@@ -12,7 +12,8 @@ export interface KeyExchangeKeys {
    */
   probe(vault: TargetVault, keyName: string, owner: string): Promise<void>;
   /**
-   * The vault's key exchange key, made if there is none.
+   * The vault's key exchange key, made if there is none. Two instances may do so at the same time: then it has two
+   * versions, and what was wrapped with either names the one it was wrapped with.
    * @throws AzureFailure `refused` where the vault can't have one (Standard) or the key isn't ours or was altered,
    * `conflict` where the name is held by a deleted key
    */
