@@ -187,6 +187,7 @@ async function run(
   expect(await settle(world, calm), 'everything settles').toBe(true);
   await checkAgreement(world, calm, vaultOfProvider);
   total.steps += instances.steps;
+  total.late += instances.late;
 }
 
 function isFailure(error: unknown): boolean {
@@ -194,7 +195,7 @@ function isFailure(error: unknown): boolean {
   return isKeyfleetError(error) || isAzureFailure(error);
 }
 
-const total = { steps: 0 };
+const total = { steps: 0, late: 0 };
 
 describe(`${instanceCount} instances of the service`, () => {
   it('do what one would do, however their calls interleave, however long each is held up, whichever of them die', async () => {
@@ -206,6 +207,9 @@ describe(`${instanceCount} instances of the service`, () => {
         seed,
       },
     );
-    console.log(`${total.steps} calls and replies, one at a time`);
+    console.log(
+      `${total.steps} calls and replies, one at a time; ${total.late} changes came too late and were not made`,
+    );
+    expect(total.late, 'some slept past their time').toBeGreaterThan(0);
   }, 1_800_000);
 });

@@ -8,6 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { AzureFailure } from '../../src/azure-failure.ts';
+import { tooLate } from '../../src/key-vault/deadlines.ts';
 import type { Deadline, KeyItem, TargetVault, VersionAttributes } from '../../src/key-vault/target-vault.ts';
 import type { VaultKey } from '../../src/key-vault/transformations.ts';
 
@@ -78,7 +79,7 @@ export function createMemoryVault(name: string, exchangeKey: KeyObject, now = ()
   }
 
   function checkTime({ deadline }: Deadline): void {
-    if (deadline <= now()) throw new AzureFailure('unavailable', 'the time for the call was over');
+    if (deadline <= now()) throw tooLate();
   }
 
   function unwrap(blob: Buffer): KeyObject {

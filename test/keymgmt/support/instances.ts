@@ -1,4 +1,6 @@
 import { setImmediate as tick } from 'node:timers';
+import { isAzureFailure } from '../../../src/azure-failure.ts';
+import { tooLate } from '../../../src/key-vault/deadlines.ts';
 import { openHouse, type House, type World } from '../../support/house.ts';
 import type { Interruption, Room } from '../../support/interruptions.ts';
 
@@ -23,6 +25,8 @@ export interface Instances {
   kill(instance: number): void;
   /** Calls and replies that went on so far. */
   readonly steps: number;
+  /** Changes that a vault didn't get any more because their time was over. */
+  readonly late: number;
   /** What activities have thrown. */
   readonly errors: readonly unknown[];
 }
@@ -36,6 +40,7 @@ export function createInstances(
   const errors: unknown[] = [];
   let calls: WaitingCall[] = [];
   let steps = 0;
+  let late = 0;
 
   function gate<T extends object>(instance: number, target: T, holdsReplies: boolean): T {
     const turn = () => new Promise<void>((proceed) => calls.push({ instance, proceed }));
@@ -47,6 +52,9 @@ export function createInstances(
           await turn();
           try {
             return await (Reflect.apply(value, object, args) as Promise<unknown>);
+          } catch (error) {
+            if (isAzureFailure(error, 'unavailable') && error.message === tooLate().message) late++;
+            throw error;
           } finally {
             if (holdsReplies) await turn();
           }
@@ -95,6 +103,9 @@ export function createInstances(
     },
     get steps() {
       return steps;
+    },
+    get late() {
+      return late;
     },
     errors,
   };
