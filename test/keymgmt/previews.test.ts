@@ -299,7 +299,7 @@ describe('a preview of any request in any state', () => {
       ...runsOf({ usually: 500, long: 10_000 }),
       examples,
     });
-  }, 600_000);
+  }, 1_800_000);
 
   afterAll(() => {
     const { cases, refused, steps, conditional } = seen;
