@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DeadLetter, DeadLetterContent } from '../dead-letters.ts';
-import { decodeWakeUp } from './wake-up.ts';
+import { decodeMessage } from './wake-up.ts';
 
 /** A dead letter as it lies in its queue. */
 export interface BuriedMessage {
@@ -34,9 +34,10 @@ export function describeDeadLetter(message: BuriedMessage): DeadLetter {
  */
 function contentOf({ body, sessionId }: BuriedMessage): DeadLetterContent {
   const text = body.type === 'data' ? decodeUtf8(body.bytes) : undefined;
-  const subject = text === undefined || sessionId === undefined ? undefined : decodeWakeUp(parseJson(text));
-  if (text !== undefined && subject !== undefined) {
-    const { mount, key, provider } = subject;
+  const message = text === undefined || sessionId === undefined ? undefined : decodeMessage(parseJson(text));
+  if (text !== undefined && message !== undefined) {
+    const { mount, provider } = message.reference;
+    const key = message.kind === 'distribution' ? message.reference.key : undefined;
     return { kind: 'ours', body: cut(text), mount, key, provider };
   }
   const bytes = body.type === 'data' ? body.bytes : Buffer.from(encode(body.value));

@@ -7,7 +7,7 @@ import { toMessageData } from '../../src/local/functions-host/service-bus/messag
 import { queues } from '../../src/local/platform/queues.ts';
 import { createQueue } from '../../src/local/service-bus/engine/create-queue.ts';
 import { queueSettings } from '../../src/local/service-bus/engine/options.ts';
-import { decodeWakeUp, encodeWakeUp } from '../../src/messaging/wake-up.ts';
+import { decodeMessage, encodeWakeUp } from '../../src/messaging/wake-up.ts';
 import { poison, type PoisonBody } from '../support/poison.ts';
 import { runsOf } from '../support/runs.ts';
 
@@ -71,7 +71,7 @@ function openQueue() {
 
 /** Has the real handler refuse what isn't ours; what is, is only counted, as there is no Azure here to do it in. */
 async function handleOrCount(input: unknown): Promise<void> {
-  if (decodeWakeUp(input) === undefined) await handle(input);
+  if (decodeMessage(input) === undefined) await handle(input);
 }
 
 test(

@@ -4,7 +4,7 @@ import type { AmqpAnnotatedMessage } from '@azure/core-amqp';
 import { mostDeadLetters, type DeadLetters } from '../../src/dead-letters.ts';
 import { queues } from '../../src/local/platform/queues.ts';
 import { createDeadLetters } from '../../src/messaging/dead-letters.ts';
-import { distributionQueue, encodeWakeUp, sessionIdOf } from '../../src/messaging/wake-up.ts';
+import { distributionQueue, encodeCheck, encodeWakeUp, sessionIdOf } from '../../src/messaging/wake-up.ts';
 import { credentialOf, receiveOne, startBus, type Bus } from '../local/service-bus/harness.ts';
 import { createMemoryDeadLetters } from '../support/memory-dead-letters.ts';
 
@@ -168,6 +168,16 @@ describe.each<[string, () => Cemetery]>([
       },
     ]);
     expect(Math.abs((letters[0]?.enqueuedTime.getTime() ?? 0) - before)).toBeLessThan(10_000);
+  });
+
+  it('of ours that are about all of a provider name no key, and are sent again like others', async () => {
+    const check = JSON.stringify(encodeCheck(reference));
+    const id = await cemetery().bury(data(check));
+    expect((await deadLetters().list()).letters).toMatchObject([
+      { id, content: { kind: 'ours', body: check, mount: reference.mount, key: undefined, provider: 'europe' } },
+    ]);
+    expect(await deadLetters().replay([id])).toEqual([id]);
+    expect(await cemetery().takeReplayed()).toEqual([{ sessionId: session, body: Buffer.from(check) }]);
   });
 
   const foreign: [name: string, body: Body, bytes: string | Buffer][] = [

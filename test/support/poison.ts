@@ -56,6 +56,14 @@ const kinds: Record<string, fc.Arbitrary<PoisonBody>> = {
   'another kind': fc
     .tuple(reference, fc.constantFrom('WakeUp', 'wakeup', 'sleep', 'wakeUps', 'delete', 'wakeUp '))
     .map(([whole, kind]) => json({ [kind]: whole })),
+  'both kinds at once': reference.map(({ mount, key, provider }) =>
+    json({ wakeUp: { mount, key, provider }, check: { mount, provider } }),
+  ),
+  'the fields of one kind in the other': fc
+    .tuple(reference, fc.boolean())
+    .map(([{ mount, key, provider }, isCheck]) =>
+      json(isCheck ? { check: { mount, key, provider } } : { wakeUp: { mount, provider } }),
+    ),
   'one level too high': reference.map(json),
   'a list of ours': fc.array(reference, { maxLength: 5 }).map((all) => json(all.map((wakeUp) => ({ wakeUp })))),
   'ours within a text': reference.map((whole) => json(wakeUpText(whole))),
@@ -152,10 +160,12 @@ function isOurs(body: PoisonBody): boolean {
   if (body.type !== 'data') return false;
   try {
     const whole = JSON.parse(body.bytes.toString()) as Record<string, Record<string, unknown>>;
-    const fields = whole['wakeUp'] ?? {};
+    const [kind = '', ...others] = Object.keys(whole);
+    const fields = whole[kind] ?? {};
+    const names = { wakeUp: 'key,mount,provider', check: 'mount,provider' }[kind];
     return (
-      Object.keys(whole).join() === 'wakeUp' &&
-      Object.keys(fields).toSorted().join() === 'key,mount,provider' &&
+      others.length === 0 &&
+      Object.keys(fields).toSorted().join() === names &&
       Object.values(fields).every((value) => typeof value === 'string' && /^[A-Za-z0-9_][\w.-]*$/.test(value))
     );
   } catch {

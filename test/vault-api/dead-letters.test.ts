@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { mostDeadLetters } from '../../src/dead-letters.ts';
 import { KeyfleetError } from '../../src/errors.ts';
 import type { BuriedMessage } from '../../src/messaging/dead-letter.ts';
-import { encodeWakeUp } from '../../src/messaging/wake-up.ts';
+import { encodeCheck, encodeWakeUp } from '../../src/messaging/wake-up.ts';
 import { createMemoryDeadLetters, type MemoryDeadLetters } from '../support/memory-dead-letters.ts';
 import { createHarness, type Harness, sampleMount } from './support/harness.ts';
 import { createMemoryMountStore } from './support/memory-stores.ts';
@@ -77,6 +77,16 @@ describe('a list', () => {
         '12': { ...common, foreign: true },
         '13': { ...common, ...about, mount: '', mount_uuid: 'gone-mount', key: 'ledger' },
       },
+    });
+  });
+
+  test('tells of a letter about all of a provider no key', async () => {
+    const check = JSON.stringify(encodeCheck({ mount: sampleMount().uuid, provider: 'europe' }));
+    letters.buried.splice(0, 3, letter(20, check));
+    const { key: _key, ...withoutKey } = about;
+    expect((await harness.call('LIST', path)).json.data).toEqual({
+      keys: ['20'],
+      key_info: { '20': { ...common, ...withoutKey } },
     });
   });
 
