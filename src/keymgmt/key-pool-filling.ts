@@ -22,7 +22,7 @@ export type FillKeyPool = (signal: AbortSignal) => Promise<void>;
 export function createKeyPoolFilling({ pairs, sizes, generator, random }: KeyPoolFillingOptions): FillKeyPool {
   const sizeOf = (type: KeyType) => sizes[type] ?? 0;
 
-  /** In random order: two that fill at once shall seldom want the same one. */
+  /** In random order: whoever takes a pair begins anywhere, and shall find one near in a pool that isn't full, too. */
   async function freeSlots(type: KeyType): Promise<number[]> {
     const held = new Set(await pairs.slots(type));
     const free = Array.from({ length: sizeOf(type) }, (_, slot) => slot).filter((slot) => !held.has(slot));

@@ -153,6 +153,24 @@ describe('filling', () => {
     expect((await counted(world))['rsa-2048']).toBe(10);
   });
 
+  it('spreads the pairs of a pool that is not full', async () => {
+    const pairs = createPairWorld().openStore();
+    const time = new AbortController();
+    let made = 0;
+    const generator = {
+      placesInBackground: 1,
+      async generateInBackground() {
+        if (++made === 20) time.abort();
+        return newPair();
+      },
+    };
+    await createKeyPoolFilling({ pairs, sizes: { 'rsa-2048': 400 }, random: Math.random, generator })(time.signal);
+    const slots = await pairs.slots('rsa-2048');
+    expect(slots.length).toBeLessThan(25);
+    // One in a million times all are on one side.
+    expect(slots.some((slot) => slot < 200) && slots.some((slot) => slot >= 200)).toBe(true);
+  });
+
   it('gives way to whoever waits for a pair', async () => {
     const maker = createKeyMaker();
     const generator = createKeyPairGenerator({ threadPoolSize: 3, makeKeyPair: maker.makeKeyPair });
