@@ -8,12 +8,15 @@ import { recovery } from './recovery/index.ts';
 import { readLatency } from './read-latency/index.ts';
 import { standInScale } from './stand-in-scale/index.ts';
 import { standInThroughput } from './stand-in-throughput/index.ts';
+import { fairness, throttle } from './throttle/index.ts';
 import { startUp } from './start-up/index.ts';
 import { wave } from './wave/index.ts';
 
 /** All benchmarks, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
   keyVaultCalls,
+  throttle,
+  fairness,
   readLatency,
   keyValue,
   authentication,

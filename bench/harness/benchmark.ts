@@ -1,6 +1,9 @@
 /** What a figure is counted in. `times` is a ratio, which is what can be compared between machines. */
 export type Unit = 'times' | 's' | 'ms' | 'calls' | 'messages' | 'KiB' | 'MiB' | 'per second';
 
+/** What a value should be: neither more, nor less, than this. */
+export type Goal = { atMost: number } | { atLeast: number };
+
 /** One result of a benchmark. */
 export interface Figure {
   name: string;
@@ -12,7 +15,7 @@ export interface Figure {
   highest: number;
   /** The same of each round. */
   ofRounds: readonly number[];
-  goal?: { atMost: number; met: boolean };
+  goal?: Goal & { met: boolean };
   /** What the value is made of, e.g. the calls by operation. */
   parts?: Readonly<Record<string, number>>;
 }

@@ -2,7 +2,9 @@ import type { Figure, Unit } from './benchmark.ts';
 import { median } from './statistics.ts';
 
 interface FigureOptions {
+  /** Give one of the two, if any. */
   atMost?: number;
+  atLeast?: number;
   parts?: Readonly<Record<string, number>>;
 }
 
@@ -31,7 +33,7 @@ function describe(
   unit: Unit,
   value: number,
   ofRounds: readonly number[],
-  { atMost, parts }: FigureOptions,
+  { atMost, atLeast, parts }: FigureOptions,
 ): Figure {
   return {
     name,
@@ -41,6 +43,7 @@ function describe(
     highest: Math.max(...ofRounds),
     ofRounds,
     ...(atMost !== undefined && { goal: { atMost, met: value <= atMost } }),
+    ...(atLeast !== undefined && { goal: { atLeast, met: value >= atLeast } }),
     ...(parts && { parts }),
   };
 }

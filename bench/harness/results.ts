@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Figure } from './benchmark.ts';
+import type { Figure, Goal } from './benchmark.ts';
 import type { Machine } from './machine.ts';
 
 /** What one benchmark came to. */
@@ -22,7 +22,7 @@ export function renderResult({ benchmark, measures, seconds, figures, failure }:
     `${round(figure.value)} ${figure.unit}`,
     `${round(figure.lowest)} to ${round(figure.highest)}`,
     `${figure.ofRounds.length}`,
-    figure.goal === undefined ? '' : `${figure.goal.met ? 'met' : 'MISSED'} (at most ${figure.goal.atMost})`,
+    figure.goal === undefined ? '' : `${figure.goal.met ? 'met' : 'MISSED'} (${renderGoal(figure.goal)})`,
   ]);
   const table = [['figure', 'median', 'lowest to highest', 'rounds', 'goal'], ...rows];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
@@ -42,6 +42,10 @@ export async function writeResults(
   const file = join(directory, `${contents.date.replaceAll(':', '-')}.json`);
   await writeFile(file, `${JSON.stringify(contents, undefined, 2)}\n`);
   return file;
+}
+
+function renderGoal(goal: Goal): string {
+  return 'atMost' in goal ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`;
 }
 
 function partsOf(figure: Figure | undefined): string[] {
