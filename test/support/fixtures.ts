@@ -5,8 +5,8 @@ interface Fixtures {
   pairs: readonly KeyPair[];
   /** Private key of every key exchange key. */
   exchangeKey: KeyObject;
-  /** SubjectPublicKeyInfo of keys that are none of ours, base64. */
-  foreignKey: string;
+  /** Private key of every key that is none of ours. */
+  foreignKey: KeyObject;
 }
 
 const modulusLength = 2048;
@@ -18,7 +18,7 @@ export function fixtures(): Fixtures {
   made ??= {
     pairs: Array.from({ length: 12 }, newPair),
     exchangeKey: generateKeyPairSync('rsa', { modulusLength }).privateKey,
-    foreignKey: newPair().publicKey.toString('base64'),
+    foreignKey: generateKeyPairSync('rsa', { modulusLength }).privateKey,
   };
   return made;
 }

@@ -104,10 +104,10 @@ export function createWorld(): MemoryWorld {
     strike: strikeInProcess,
     vaultNames: () => [...vaults.keys()],
     contents,
-    async putForeign(name, keyName, { tags, publicKey }) {
-      const key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' });
-      vaultOf(name).putForeign(keyName, key, tags);
+    async putForeign(name, keyName, tags) {
+      vaultOf(name).putForeign(keyName, createPublicKey(fixtures().foreignKey), tags);
     },
+    reuseExchangeKeys: async () => undefined,
     watch: (witness) => void witnesses.add(witness),
   };
 }

@@ -1,5 +1,6 @@
 import type { Deadline, TargetVault } from '../../src/key-vault/target-vault.ts';
 import type { DistributionReference, Messaging } from '../../src/messaging/index.ts';
+import type { State } from '../../src/state/index.ts';
 import type { Table } from '../../src/state/table.ts';
 import type { Strike } from './interruptions.ts';
 
@@ -64,7 +65,9 @@ export interface World {
   vaultNames(): readonly string[];
   contents(vault: string): VaultContents;
   /** Somebody else makes a version of a key. */
-  putForeign(vault: string, keyName: string, foreign: Pick<HeldKey, 'tags' | 'publicKey'>): Promise<void>;
+  putForeign(vault: string, keyName: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  /** Lets providers use the key exchange keys of earlier ones of their names, where making one takes long. */
+  reuseExchangeKeys(house: { state: Pick<State, 'providers'> }): Promise<void>;
   /** From now on `witness` sees every change that a process opened afterwards makes. */
   watch(witness: Witness): void;
 }

@@ -13,7 +13,6 @@ import {
   writeProviders,
   type VaultOf,
 } from '../../support/invariants.ts';
-import { fixtures } from '../../support/fixtures.ts';
 import { watchOver, type Wishes } from '../../support/witness.ts';
 import type { HeldKey } from '../../support/world.ts';
 import { createModel, type Model, type Reading, type Refusal, type Request } from './model.ts';
@@ -74,6 +73,7 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
   const plan = new Map(cuts.map(({ call, how }) => [call, how]));
   const calm = openHouse(world);
   await writeProviders(calm, vaultOf);
+  await world.reuseExchangeKeys(calm);
   let model = createModel();
   for (const provider of ['p', 'q']) model.apply({ kind: 'write-provider', provider, vault: vaultOf(provider) });
 
@@ -216,7 +216,7 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
       ? { 'keyfleet-key': `elsewhere/${provider}/${key}`, 'keyfleet-version': '1' }
       : {};
     try {
-      await world.putForeign(vault, name, { tags, publicKey: fixtures().foreignKey });
+      await world.putForeign(vault, name, tags);
     } catch (error) {
       // The name may be that of a deleted key.
       if (isAzureFailure(error, 'conflict')) return;
@@ -296,13 +296,13 @@ export async function converge(world: World, house: House): Promise<number> {
     await house.sweep();
     while (await handleMessage(world, house));
     if (await isAgreed(house)) return cycle;
-    for (const reference of await distributed(house)) await house.look(reference);
+    for (const reference of await distributedCopies(house)) await house.look(reference);
     world.pass(60);
   }
   return Infinity;
 }
 
-async function distributed(house: House): Promise<DistributionReference[]> {
+export async function distributedCopies(house: House): Promise<DistributionReference[]> {
   const states = await Promise.all(keyNames.map((key) => house.state.keys.read({ mount, key })));
   return states.flatMap((state) =>
     (state?.distributions ?? []).map(({ distribution: { provider } }) => ({
