@@ -171,19 +171,23 @@ describe('a process that slept', () => {
     expect((await record())?.delay).toBeUndefined();
   });
 
-  it('before a removal of what has been distributed anew since: leaves that alone', async () => {
-    await first.reconcile(distribution);
-    await first.distributions.delete(distribution, waiting);
-    instead('deleteKey', async (call) => {
-      await sleeps();
-      await second.distributions.write(distribution, { purpose: ['sign'], protection: 'hsm' }, waiting);
-      await second.reconcile(distribution);
-      await call();
-    });
-    await first.reconcile(distribution);
-    expect(await ordinals()).toEqual(['1']);
-    expect(await second.distributions.list({ mount, provider: 'p' })).toEqual(['a']);
-  });
+  it.each(['before', 'after'])(
+    '%s a removal of what has been distributed anew since: leaves that alone',
+    async (when) => {
+      await first.reconcile(distribution);
+      await first.distributions.delete(distribution, waiting);
+      instead('deleteKey', async (call) => {
+        if (when === 'after') await call();
+        await sleeps();
+        await second.distributions.write(distribution, { purpose: ['sign'], protection: 'hsm' }, waiting);
+        await second.reconcile(distribution);
+        if (when === 'before') await call();
+      });
+      await first.reconcile(distribution);
+      expect(await ordinals()).toEqual(['1']);
+      expect(await second.distributions.list({ mount, provider: 'p' })).toEqual(['a']);
+    },
+  );
 
   it('with a confirmation in its hands: doesn’t say what has changed since', async () => {
     await first.reconcile(distribution);
