@@ -34,7 +34,11 @@ export const recovery: Benchmark = {
     const second = await fleet.startHost();
     const startedSeconds = since();
     const atMost = floorSeconds * patience + patienceSeconds;
-    await until(() => watch.imports >= imports, atMost);
+    let told = watch.imports;
+    await until(() => {
+      if (watch.imports >= told + imports / 10) progress(`${(told = watch.imports)} versions in the vaults`);
+      return watch.imports >= imports;
+    }, atMost);
     const importedSeconds = (watch.lastTime - startTime) / 1000;
     await until(() => isSettled(state), atMost);
     const seconds = since();

@@ -62,6 +62,8 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
         KEYFLEET_REQUESTS_PER_SECOND: String(boundless),
         KEYFLEET_KEY_VAULT_LIMITS: JSON.stringify(allowed),
         KEYFLEET_KEY_POOL: JSON.stringify(pool),
+        // It would search for primes again while the wave is on, on the cores that also play the vaults.
+        'AzureWebJobs.key-pool.Disabled': 'true',
       },
       log: printErrors,
     });
