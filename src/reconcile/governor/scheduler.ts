@@ -85,6 +85,9 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
     return vault.inFlight < placesNow(at) + (lane === 'interactive' ? interactivePlaces : 0);
   }
 
+  /** What only bridges the time until there is a real share says nothing about later: work would be put off for minutes. */
+  const lasting = (scope: string, units: number) => (shares.of(scope)?.reserve === true ? wholeBudget : units);
+
   /** Milliseconds between two calls of this kind, as far as can be told. */
   function intervalOf(line: Line, group: Group, cost: number, at: number): number {
     let sharing = 0;
@@ -92,8 +95,8 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
       const [first = waiting.interactive[0]] = waiting.background;
       if (name === line.name && first?.group === group) sharing++;
     }
-    const inGroup = groupUnits(group, line.name) / Math.max(1, sharing);
-    const units = Math.min(vaultUnits(line, at), inGroup) || wholeBudget * presumedFraction;
+    const inGroup = lasting(group.scope, groupUnits(group, line.name)) / Math.max(1, sharing);
+    const units = Math.min(lasting(line.vault.scope, vaultUnits(line, at)), inGroup) || wholeBudget * presumedFraction;
     return Math.max((windowMilliseconds * cost) / units, line.vault.latency / placesNow(at));
   }
 
