@@ -30,6 +30,8 @@ export interface ImportRequest {
   provider: Stored<ProviderRecord>;
   vault: TargetVault;
   distribution: DistributionRecord;
+  /** Whether versions of ours are known to have been put under its name. */
+  holdsOurs: boolean;
   version: VersionRecord;
   enabled: boolean;
 }
@@ -73,7 +75,8 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const newest = await vault.getKey(distribution.kmsName);
       if (newest === undefined) return undefined;
       if (newest.tags[tagNames.owner] !== ownerTag(distributionOf(request))) {
-        if (distribution.attempt?.version === version.version) return findAmongVersions(request, now());
+        const mayBeBelow = request.holdsOurs || distribution.attempt?.version === version.version;
+        if (mayBeBelow) return findAmongVersions(request, now());
         throw new AzureFailure(
           'conflict',
           `Key Vault "${vault.name}" has a key "${distribution.kmsName}" of somebody else`,

@@ -47,3 +47,8 @@ export function forgetCopy(placement: PlacementRecord, kmsVersion: string, readT
   const left = duplicates.filter((copy) => copy.kmsVersion !== kmsVersion);
   return { ...rest, ...(left.length > 0 && { duplicates: left }) };
 }
+
+/** Key Vault's ids of the version, copies included. */
+export function idsOf({ kmsVersion, duplicates = [] }: PlacementRecord): string[] {
+  return [kmsVersion, ...duplicates.map((copy) => copy.kmsVersion)];
+}

@@ -1,4 +1,5 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import type { TargetVault } from '../key-vault/target-vault.ts';
 import type { DistributionReference } from '../messaging/index.ts';
 import { wholeKey, type DistributionState, type KeyState, type Stored } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
@@ -11,7 +12,7 @@ import type { Lane } from './governor/index.ts';
 import type { ImportRequest, Placed, VersionImporter } from './import-version.ts';
 import type { Leases } from './leases.ts';
 import { has, type Step } from './plan.ts';
-import { addCopy, forgetCopy, updateCopy } from './placements.ts';
+import { addCopy, forgetCopy, idsOf, updateCopy } from './placements.ts';
 import { mayBeInVault } from './plan-all.ts';
 import { claimKmsName, type Targets } from './target.ts';
 import { operationsOf, ownerTag, sameMembers, tagNames, tagsOf } from './version-marks.ts';
@@ -65,7 +66,10 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const vault = targets.open(provider, lane);
     const { enabled } = step;
     const providerName = reference.provider;
-    const request: ImportRequest = { reference, providerName, provider, vault, distribution, version, enabled };
+    const holdsOurs = placements.length > 0;
+    const request: ImportRequest = {
+      ...{ reference, providerName, provider, vault, distribution, holdsOurs, version, enabled },
+    };
     const heldUntil = leases.heldUntil(distribution);
 
     // Whoever added the distribution may have been so slow that its place was taken for a leftover.
@@ -219,6 +223,12 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         `Key Vault "${vault.name}" has a key "${kmsName}" that Keyfleet did not make; it is not deleted`,
       );
     }
+    if (await hasForeignVersions(vault, reference, context.distribution)) {
+      throw new AzureFailure(
+        'refused',
+        `Key Vault "${vault.name}" has versions of the key "${kmsName}" that Keyfleet did not make; it is not deleted`,
+      );
+    }
     const done = await leases.during(reference, distribution, wholeKey.deletion, (deadline) =>
       vault.deleteKey(kmsName, { deadline }),
     );
@@ -226,6 +236,23 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const state = await keys.read(reference);
     const current = state?.distributions.find((entry) => entry.distribution.attempt?.holder === done.holder);
     return current === undefined ? 'done' : forget(reference, current);
+  }
+
+  /** A deletion takes all versions with it. Where listing isn't permitted, what was seen of them counts. */
+  async function hasForeignVersions(
+    vault: TargetVault,
+    reference: DistributionReference,
+    { distribution: { kmsName, strays = [] }, placements }: DistributionState,
+  ): Promise<boolean> {
+    if (strays.includes('impostor')) return true;
+    const known = new Set(placements.flatMap(idsOf));
+    try {
+      const versions = await vault.listVersions(kmsName);
+      return versions.some(({ version, tags }) => !known.has(version) && tags[tagNames.owner] !== ownerTag(reference));
+    } catch (error) {
+      if (isAzureFailure(error, 'forbidden')) return strays.length > 0;
+      throw error;
+    }
   }
 
   async function forget(reference: DistributionReference, distribution: DistributionState): Promise<StepOutcome> {

@@ -12,7 +12,7 @@ import type {
   VersionRecord,
 } from '../../state/key-records.ts';
 import { has } from '../plan.ts';
-import { addCopy } from '../placements.ts';
+import { addCopy, idsOf } from '../placements.ts';
 import { operationsOf, ownerTag, sameMembers, sameTags, tagNames, tagsOf } from '../version-marks.ts';
 
 /** What a vault was seen to hold of a key. */
@@ -189,10 +189,6 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
       return result();
     },
   };
-}
-
-function idsOf({ kmsVersion, duplicates = [] }: PlacementRecord): string[] {
-  return [kmsVersion, ...duplicates.map((copy) => copy.kmsVersion)];
 }
 
 /** A placement whose further copies are as the list shows them. */
