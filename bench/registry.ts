@@ -1,5 +1,6 @@
 import { authentication } from './authentication/index.ts';
 import type { Benchmark } from './harness/benchmark.ts';
+import { idleReconcile } from './idle-reconcile/index.ts';
 import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
 import { keyPool } from './key-pool/index.ts';
@@ -15,6 +16,7 @@ import { wave } from './wave/index.ts';
 /** All benchmarks, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
   keyVaultCalls,
+  idleReconcile,
   throttle,
   fairness,
   readLatency,

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type ForkOptions } from 'node:child_process';
 import { once } from 'node:events';
 
 /** A process that says where it is in its first message, and answers each of ours with one. */
@@ -9,8 +9,12 @@ export interface Child<Started> {
 }
 
 /** @throws Error if the process ends before it says anything */
-export async function startChild<Started>(script: string, parameters: readonly string[]): Promise<Child<Started>> {
-  const child = fork(script, [...parameters], { serialization: 'advanced' });
+export async function startChild<Started>(
+  script: string,
+  parameters: readonly string[],
+  options: Pick<ForkOptions, 'env' | 'execArgv'> = {},
+): Promise<Child<Started>> {
+  const child = fork(script, [...parameters], { ...options, serialization: 'advanced' });
   const exited = once(child, 'exit');
   const ended = exited.then(() => {
     throw new Error(`${script} ended early`);

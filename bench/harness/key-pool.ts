@@ -1,11 +1,10 @@
-import { createRootKey } from '../../src/key-vault/root-key.ts';
 import { createKeyPairGenerator } from '../../src/keymgmt/key-generation.ts';
 import { createKeyPoolFilling } from '../../src/keymgmt/key-pool-filling.ts';
 import type { KeyPoolSizes } from '../../src/keymgmt/key-pool.ts';
 import type { KeyType } from '../../src/keymgmt/key-types.ts';
 import type { KeyPair } from '../../src/keymgmt/rsa-key-pair.ts';
 import type { Platform } from '../../src/local/platform/index.ts';
-import { azureTables, createState } from '../../src/state/index.ts';
+import { openState } from './state.ts';
 
 /** Two pairs are made at once, of the four threads that Node has unless told otherwise. */
 const threadPoolSize = 5;
@@ -17,20 +16,11 @@ const threadPoolSize = 5;
  * nobody minds that keys are alike
  */
 export async function fillKeyPool(
-  { settings, serviceCredential }: Platform,
+  platform: Platform,
   sizes: KeyPoolSizes,
   makeKeyPair?: (type: KeyType) => Promise<KeyPair>,
 ): Promise<void> {
-  const setting = (name: string) => settings[name] ?? '';
-  const { keyPairs: pairs } = createState({
-    openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
-    rootKey: createRootKey({
-      vaultUrl: setting('KEYFLEET_HOME_VAULT_URI'),
-      keyName: setting('KEYFLEET_ROOT_KEY_NAME'),
-      credential: serviceCredential,
-    }),
-    now: () => new Date(),
-  });
+  const { keyPairs: pairs } = openState(platform);
   const generator = createKeyPairGenerator({ threadPoolSize, ...(makeKeyPair && { makeKeyPair }) });
   await createKeyPoolFilling({ pairs, sizes, generator, random: Math.random })(new AbortController().signal);
 }

@@ -1,13 +1,13 @@
 import { generateKeyPair as generateKeyPairOfType } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { createRootKey } from '../../src/key-vault/root-key.ts';
 import { startHostProcess, type HostProcess } from '../../src/local/platform/host-process.ts';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
-import { azureTables, createState, type State } from '../../src/state/index.ts';
+import type { State } from '../../src/state/index.ts';
 import { printErrors } from '../harness/host-log.ts';
 import { fillKeyPool } from '../harness/key-pool.ts';
+import { openState } from '../harness/state.ts';
 import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
 import { watchImports, wavePrefix, type ImportWatch } from './imports.ts';
 import { scaledLimits, type WaveSize } from './size.ts';
@@ -176,16 +176,3 @@ const generateKeyPair = () =>
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
   });
-
-function openState({ settings, serviceCredential }: Platform): State {
-  const setting = (name: string) => settings[name] ?? '';
-  return createState({
-    openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
-    rootKey: createRootKey({
-      vaultUrl: setting('KEYFLEET_HOME_VAULT_URI'),
-      keyName: setting('KEYFLEET_ROOT_KEY_NAME'),
-      credential: serviceCredential,
-    }),
-    now: () => new Date(),
-  });
-}

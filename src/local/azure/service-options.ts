@@ -40,6 +40,8 @@ export interface ServicesOptions
   /** Of queues and topics; real time unless given. */
   brokerNow?: (() => Date) | undefined;
   vaultBehaviour?: VaultBehaviour;
+  /** What the vaults hold to begin with: a snapshot of theirs. A data directory that has one goes before. */
+  vaultContents?: Uint8Array | undefined;
   /** What needs no tables: it is done, and waited for, while the table server starts, which takes longest. */
   prepare?: (standIns: StandIns) => Promise<void>;
 }

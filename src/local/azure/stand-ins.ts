@@ -47,7 +47,7 @@ export async function startStandIns(
   stack.defer(() => entra.stop());
 
   const askedPort = ports.keyVault ?? 0;
-  const snapshot = await data?.readKeyVault();
+  const snapshot = (await data?.readKeyVault()) ?? options.vaultContents;
   const keyVault = await startKeyVault({
     vaults: options.vaults,
     tls,

@@ -42,6 +42,8 @@ export interface PlatformOptions {
   /** Of the queues, in the place of real time: messages' times and locks. The app's clock has to agree with it. */
   brokerNow?: () => Date;
   vaultBehaviour?: VaultBehaviour;
+  /** What the vaults hold to begin with, by name: a snapshot of theirs. A data directory that has one goes before. */
+  vaultContents?: Uint8Array;
   /** What `seed` shall make valid; `root` unless given. */
   rootToken?: string;
   /** Added to the app's settings, or replacing some. */
@@ -124,6 +126,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     now: options.now,
     brokerNow: options.brokerNow,
     vaultBehaviour: options.vaultBehaviour ?? {},
+    vaultContents: options.vaultContents,
     prepare: ({ entra, keyVault }) =>
       ensureRootKey({
         vaultUri: keyVault.vaults.get(homeVaultName)?.uri ?? '',

@@ -106,7 +106,7 @@ function isRemembered({ seen }: HeldKey, now: string): boolean {
 }
 
 /** Of all that a list shows of a key. */
-function digestOf({ name, enabled, tags, updatedTime }: KeyItem, version = ''): string {
+export function digestOf({ name, enabled, tags, updatedTime }: KeyItem, version = ''): string {
   const sorted = Object.entries(tags).sort(([left], [right]) => (left < right ? -1 : 1));
   const text = JSON.stringify([name, enabled, updatedTime.getTime(), sorted, version]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
