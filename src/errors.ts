@@ -19,7 +19,7 @@ const statusByCode = {
   body_too_large: 413,
   unsupported_media_type: 415,
   internal: 500,
-  /** Keyfleet itself can't serve: its settings or its own store, bus or home vault. */
+  /** Nobody said no, but it can't be done now: Keyfleet's settings, its own store, bus or home vault, or a vault that doesn't answer. */
   unavailable: 503,
 } as const satisfies Record<string, number>;
 

@@ -1,5 +1,5 @@
 import { isAzureFailure } from '../azure-failure.ts';
-import { KeyfleetError } from '../errors.ts';
+import { KeyfleetError, type ErrorCode } from '../errors.ts';
 import { ownerOf, type Targets } from '../reconcile/target.ts';
 import type { KeyState } from '../state/key-records.ts';
 import type { ProviderStore } from '../state/providers.ts';
@@ -8,7 +8,7 @@ import { isPlaced } from './key-decisions.ts';
 /**
  * Asks every vault that a key is in whether it can take a new version now: what it wouldn't take is refused while nothing
  * has happened yet. Only reads.
- * @throws KeyfleetError `upstream_refused`
+ * @throws KeyfleetError `upstream_refused` where the vault said no, `unavailable` where it said nothing or may yet take it
  */
 export type CheckVaults = (state: KeyState) => Promise<void>;
 
@@ -22,9 +22,9 @@ export function createVaultChecks({ providers, targets }: VaultChecksOptions): C
     const placed = distributions.filter(isPlaced).filter(({ distribution }) => !distribution.removing);
     await Promise.all(
       placed.map(async ({ distribution }) => {
-        const refuse = (reason: string) =>
+        const refuse = (reason: string, code: ErrorCode = 'upstream_refused') =>
           new KeyfleetError(
-            'upstream_refused',
+            code,
             `key "${reference.key}" is not rotated: provider "${distribution.provider}" can't take a new version now: ${reason}`,
           );
         if (distribution.refusal !== undefined) {
@@ -37,6 +37,7 @@ export function createVaultChecks({ providers, targets }: VaultChecksOptions): C
         try {
           await targets.keyExchangeKeys.probe(targets.open(provider, 'interactive'), provider.kekName, owner);
         } catch (error) {
+          if (isAzureFailure(error, 'throttled', 'unavailable')) throw refuse(error.message, 'unavailable');
           if (isAzureFailure(error)) throw refuse(error.message);
           throw error;
         }
