@@ -8,16 +8,20 @@ export interface Announced {
   stamp: string;
 }
 
-/** Announces each distribution before a change that concerns it. */
+/**
+ * Announces each distribution before a change that concerns it.
+ * @param guard of the change; absent: nothing is going to be written
+ */
 export function announceAll(
   announcer: Announcer,
   reference: KeyReference,
   distributions: readonly DistributionState[],
+  guard?: string,
 ): Promise<Announced[]> {
   return Promise.all(
     distributions.map(async ({ distribution }) => {
       const subject: DistributionSubject = { kind: 'distribution', ...reference, provider: distribution.provider };
-      return { subject, stamp: await announcer.announce(subject) };
+      return { subject, stamp: await announcer.announce(subject, guard) };
     }),
   );
 }

@@ -1,4 +1,4 @@
-import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
+import { guardOfDistribution, guardOfKey, type Announcer, type DistributionSubject } from '../reconcile/intents.ts';
 import { claimKmsName } from '../reconcile/target.ts';
 import type { DistributionRecord, DistributionReference, PlacementRecord } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
@@ -68,7 +68,7 @@ export function createDistributions({
       const { existing } = decision;
 
       const subject: DistributionSubject = { kind: 'distribution', ...reference };
-      const stamp = await announcer.announce(subject);
+      const stamp = await announcer.announce(subject, guardOf(decision));
       const written =
         existing === undefined
           ? (await providers.holdKey(reference, reference.key)) &&
@@ -116,7 +116,7 @@ export function createDistributions({
         const decision = decideRemoval(reference, await keys.read(reference));
         if (decision === undefined) return { warnings: [] };
         const subject: DistributionSubject = { kind: 'distribution', ...reference };
-        const stamp = await announcer.announce(subject);
+        const stamp = await announcer.announce(subject, guardOfDistribution(decision.next));
         if (!(await keys.putDistribution(reference, decision.next))) return undefined;
         return wakeAll(announcer, [{ subject, stamp }], () =>
           settlement.settle(reference, [reference.provider], waiting),
@@ -124,6 +124,11 @@ export function createDistributions({
       });
     },
   };
+}
+
+function guardOf({ existing, state }: DistributionDecision): string | undefined {
+  if (existing === undefined) return guardOfKey(state);
+  return existing.again && guardOfDistribution(existing.again);
 }
 
 function describeDuplicates({ version, kmsVersion, duplicates = [] }: PlacementRecord): string[] {

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import type { Announcer } from '../reconcile/intents.ts';
+import { guardOfKey, type Announcer } from '../reconcile/intents.ts';
 import type { DistributionState, KeyReference, KeyState } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
@@ -92,8 +92,9 @@ export function createKeys(options: KeysOptions): Keys {
     if (changes.length === 0 && affected.length === 0) return nothingToWaitFor;
     const { minEnabledVersion, deletionAllowed } = next.key;
     const changesMinimum = minEnabledVersion !== state.key.minEnabledVersion;
-    const stamps = await announceAll(announcer, reference, affected);
-    if (changesMinimum) await announceAll(announcer, reference, withheld(state, affected));
+    const guard = changes.length > 0 ? guardOfKey(state) : undefined;
+    const stamps = await announceAll(announcer, reference, affected, guard);
+    if (changesMinimum) await announceAll(announcer, reference, withheld(state, affected), guard);
     if (changes.length > 0 && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
     for (const { distribution } of affected)
       await clearRefusal(keys, { ...reference, provider: distribution.provider });
@@ -108,8 +109,9 @@ export function createKeys(options: KeysOptions): Keys {
         const state = await readOrFail(reference);
         const createdTime = now();
         const { affected } = decideRotation(state, createdTime);
-        const stamps = await announceAll(announcer, reference, affected);
-        await announceAll(announcer, reference, withheld(state, affected));
+        const guard = guardOfKey(state);
+        const stamps = await announceAll(announcer, reference, affected, guard);
+        await announceAll(announcer, reference, withheld(state, affected), guard);
         const version = state.key.latestVersion + 1;
         const added = await keys.addVersion(state, { createdTime, ...material });
         if (!added && !(await holds(reference, version, material))) return undefined;

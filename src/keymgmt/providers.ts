@@ -1,4 +1,4 @@
-import type { Announcer } from '../reconcile/intents.ts';
+import { guardOfDistribution, type Announcer } from '../reconcile/intents.ts';
 import type { CheckSchedule } from '../reconcile/drift/schedule.ts';
 import type { Targets } from '../reconcile/target.ts';
 import type { Stored } from '../state/key-records.ts';
@@ -81,7 +81,12 @@ export function createProviders({
   /** New credentials may be what a vault's refusal was waiting for. */
   async function retryRefused(reference: ProviderReference): Promise<void> {
     for await (const { state, refused } of refusedKeys({ keys, providers }, reference)) {
-      const announced = await announceAll(announcer, state.reference, [refused]);
+      const announced = await announceAll(
+        announcer,
+        state.reference,
+        [refused],
+        guardOfDistribution(refused.distribution),
+      );
       await clearRefusal(keys, { ...state.reference, provider: reference.provider });
       await wakeAll(announcer, announced, () => Promise.resolve());
     }

@@ -138,7 +138,7 @@ async function findAmongVersions(request: ImportRequest, now: Date): Promise<Pla
   const ours = versions.filter(({ tags }) => tags[tagNames.owner] === ownerTag(distributionOf(request)));
   if (ours.length === 0) {
     throw new AzureFailure(
-      'refused',
+      'conflict',
       `Key Vault "${vault.name}" has a key "${distribution.kmsName}" that Keyfleet did not make; it is left alone`,
     );
   }

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { isKeyfleetError } from '../errors.ts';
 import type { DistributionReference, Messaging } from '../messaging/index.ts';
-import type { Intent, IntentStore } from '../state/intents.ts';
+import type { Intent, IntentStore, Work } from '../state/intents.ts';
 import type { Refusal } from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import type { ProviderStore } from '../state/providers.ts';
 import { amendDistribution } from './amend-distribution.ts';
-import { graceTime, isAwaited, retryTime, type DistributionSubject } from './intents.ts';
+import { graceTime, isAwaited, mayYetCome, retryTime, type DistributionSubject } from './intents.ts';
 import { nextStep, type Step } from './plan.ts';
 import type { StepRunner } from './steps.ts';
 
@@ -35,7 +35,7 @@ export interface ReconcilerOptions {
 type Outcome = 'settled' | 'going-on' | 'waiting';
 
 /** What somebody tried to do. */
-interface Work {
+interface Effort {
   reference: DistributionReference;
   intent: Intent | undefined;
   step: Step;
@@ -73,9 +73,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const state = await keys.read(reference);
     const distribution = state?.distributions.find((entry) => entry.distribution.provider === reference.provider);
     const provider = await providers.read(reference);
+    const end = mayYetCome(intent, { state, distribution }, now()) ? 'waiting' : 'settled';
     if (state === undefined || distribution === undefined) {
-      // Somebody may be about to write the distribution; only what the sweep had to wake is a leftover.
-      if (intent?.attempts === 0 && intent.dueTime > now()) return 'waiting';
+      // Somebody may be about to write the distribution, and needs the place.
+      if (end === 'waiting') return end;
       if (!(await steps.release(reference))) return 'going-on';
       return intent?.attempts === 1 ? lookAgain(intent) : 'settled';
     }
@@ -86,16 +87,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
 
     const step = nextStep(state, distribution);
-    if (step === undefined) return 'settled';
+    if (step === undefined) return end;
     const { refusal } = distribution.distribution;
-    if (refusal !== undefined && refusal.retryTime === undefined) return 'settled';
+    if (refusal !== undefined && refusal.retryTime === undefined) return end;
     if (refusal?.retryTime !== undefined && refusal.retryTime > now()) return 'waiting';
     try {
       const lane = isAwaited(intent, now(), waitSeconds) ? 'interactive' : 'background';
       const outcome = await steps.run(step, { reference, provider, state, distribution, lane });
       if (outcome === 'done') return 'going-on';
       if (outcome === 'gone') return 'settled';
-      await comeBack(reference, intent?.attempts ?? 0, outcome.heldUntil);
+      await comeBack(reference, intent, outcome.heldUntil);
       return 'waiting';
     } catch (error) {
       const failure = toAzureFailure(error);
@@ -114,9 +115,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   /** Somebody else is at it, which is no failure: whoever is left when their time is up goes on. */
-  async function comeBack(reference: DistributionReference, attempts: number, time: Date): Promise<void> {
+  async function comeBack(reference: DistributionReference, intent: Intent | undefined, time: Date): Promise<void> {
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
-    const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
+    const stamp = await intents.put(subject, workFrom(intent, graceTime(time), intent?.attempts ?? 0));
     await messaging.wake(reference, stamp, time);
   }
 
@@ -124,8 +125,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
    * Records why there is no progress and when, if ever, to try again unasked.
    * @returns false if that is no longer what holds the distribution up
    */
-  async function postpone(work: Work, failure: AzureFailure): Promise<boolean> {
-    const { reference, intent } = work;
+  async function postpone(effort: Effort, failure: AzureFailure): Promise<boolean> {
+    const { reference, intent } = effort;
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
     const before = intent?.attempts ?? 0;
     // What was put off by ourselves is no failed attempt, but whoever wrote the intent isn't at it any more either.
@@ -133,24 +134,24 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     switch (failure.kind) {
       case 'refused':
       case 'absent': {
-        const recorded = await record(work, { refusal: { reason: failure.message, time: now() } });
+        const recorded = await record(effort, { refusal: { reason: failure.message, time: now() } });
         return recorded && (intent === undefined || intents.remove(intent));
       }
       case 'forbidden':
       case 'credentials':
       case 'no-such-vault': {
         const time = retryTime(now(), attempts, refusedDelaySeconds);
-        await intents.put(subject, { dueTime: time, attempts });
-        return record(work, { refusal: { reason: failure.message, time: now(), retryTime: time } });
+        await intents.put(subject, workFrom(intent, time, attempts));
+        return record(effort, { refusal: { reason: failure.message, time: now(), retryTime: time } });
       }
       case 'conflict':
       case 'throttled':
       case 'unavailable':
       case 'unknown-outcome': {
         const time = laterTime(now(), failure, attempts);
-        const stamp = await intents.put(subject, { dueTime: graceTime(time), attempts });
+        const stamp = await intents.put(subject, workFrom(intent, graceTime(time), attempts));
         const isOurs = failure.deferred && failure.kind === 'throttled';
-        if (!isOurs && !(await record(work, { delay: failure.message }))) return false;
+        if (!isOurs && !(await record(effort, { delay: failure.message }))) return false;
         await messaging.wake(reference, stamp, time);
         return true;
       }
@@ -159,7 +160,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   /** A process that comes back late must not say of what others have brought further that it can't go on. */
   function record(
-    { reference, step, distributedTime }: Work,
+    { reference, step, distributedTime }: Effort,
     outcome: { refusal: Refusal } | { delay: string },
   ): Promise<boolean> {
     return amendDistribution(keys, reference, (current, state) => {
@@ -171,6 +172,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   return { reconcile };
+}
+
+/** What was announced may still come. */
+function workFrom(intent: Intent | undefined, dueTime: Date, attempts: number): Work {
+  return { dueTime, attempts, ...(intent?.announced && { announced: intent.announced }) };
 }
 
 /** Who knows when there will be room knows better than any rule. */

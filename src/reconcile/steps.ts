@@ -79,7 +79,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const wasThere = placements.some((placement) => placement.version === step.version);
     const mayBeThere = placements.length === 0 || wasThere || distribution.attempt?.version === step.version;
     if (mayBeThere) {
-      const found = await lookFor(request, heldUntil !== undefined);
+      const found = await lookFor(request, { isHeld: heldUntil !== undefined, isNew: placements.length === 0 });
       if (found === 'name-is-taken') return rename(context);
       if (found !== undefined) return recordImport(request, distribution.attempt?.holder, found);
     }
@@ -97,14 +97,19 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     }
   }
 
-  async function lookFor(request: ImportRequest, isHeld: boolean): Promise<Placed | 'name-is-taken' | undefined> {
+  async function lookFor(
+    request: ImportRequest,
+    { isHeld, isNew }: { isHeld: boolean; isNew: boolean },
+  ): Promise<Placed | 'name-is-taken' | undefined> {
     try {
       return await importer.find(request);
     } catch (error) {
       // What stands in the way is told by whoever holds the lease, or once it has run out.
       if (isHeld && isAzureFailure(error)) return undefined;
-      if (isAzureFailure(error, 'conflict')) return 'name-is-taken';
-      throw error;
+      if (!isAzureFailure(error, 'conflict')) throw error;
+      if (isNew) return 'name-is-taken';
+      // Consumers know the key by this name.
+      throw new AzureFailure('refused', error.message, { cause: error });
     }
   }
 

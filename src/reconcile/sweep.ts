@@ -1,6 +1,6 @@
 import type { Messaging } from '../messaging/index.ts';
 import type { Intent, IntentStore, Subject } from '../state/intents.ts';
-import { graceTime } from './intents.ts';
+import { endOfSleep, graceTime } from './intents.ts';
 
 /** Sees to an intent that is due. @returns when to look again, or undefined if all is as it should be */
 export type Visit<Kind extends Subject['kind']> = (
@@ -21,15 +21,17 @@ export interface SweepOptions {
  */
 export function createSweep({ intents, messaging, visits, now }: SweepOptions): () => Promise<void> {
   async function visit(intent: Intent): Promise<void> {
-    const { subject, attempts } = intent;
+    const { subject, attempts, announced } = intent;
     if (subject.kind === 'distribution') {
-      const again = { dueTime: graceTime(now()), attempts: Math.max(1, attempts) };
+      const again = { dueTime: graceTime(now()), attempts: Math.max(1, attempts), ...(announced && { announced }) };
       const stamp = await intents.reschedule(intent, again);
       if (stamp !== undefined) await messaging.wake(subject, stamp);
       return;
     }
-    const dueTime = await visitOwnState(subject);
-    if (dueTime !== undefined) await intents.reschedule(intent, { dueTime, attempts });
+    const wished = await visitOwnState(subject);
+    // Whoever announced a change may sleep, and make it after this.
+    const dueTime = wished ?? (endOfSleep(intent) > now() ? endOfSleep(intent) : undefined);
+    if (dueTime !== undefined) await intents.reschedule(intent, { dueTime, attempts, ...(announced && { announced }) });
     // Somebody was at the same subject meanwhile: what was found may be true no more.
     else if (!(await intents.remove(intent))) await intents.put(subject, { dueTime: graceTime(now()), attempts: 0 });
   }

@@ -10,7 +10,7 @@ import type {
 } from '../../state/key-records.ts';
 import { mostSeenAtOnce, type KeyStore } from '../../state/keys.ts';
 import type { DriftPolicy, ProviderRecord } from '../../state/providers.ts';
-import type { Announcer, DistributionSubject } from '../intents.ts';
+import { guardOfDistribution, type Announcer, type DistributionSubject } from '../intents.ts';
 import { nextStep } from '../plan.ts';
 import { sameMembers, sameTags, tagsOf } from '../version-marks.ts';
 import { isRead, observe } from './observe.ts';
@@ -79,7 +79,7 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
     const { distribution } = after;
     if (nextStep(state, after) === undefined) return keys.recordSeen(reference, distribution, seen);
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
-    const stamp = await announcer.announce(subject);
+    const stamp = await announcer.announce(subject, guardOfDistribution(distribution));
     const recorded = await keys.recordSeen(reference, distribution, seen);
     // Whoever was quicker may have left work behind too: looking once more costs little.
     await announcer.wake(subject, stamp);
