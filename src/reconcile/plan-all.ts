@@ -42,7 +42,8 @@ function isConditional(step: Step, { distribution, placements }: DistributionSta
 }
 
 /** What the vault will have confirmed by then; undefined where nothing is left to plan, or nobody can tell. */
-function after(step: Step, { distribution, placements }: DistributionState): DistributionState | undefined {
+function after(step: Step, { distribution: before, placements }: DistributionState): DistributionState | undefined {
+  const { attempt: _attempt, ...distribution } = before;
   switch (step.kind) {
     case 'import': {
       const { version, enabled } = step;

@@ -45,18 +45,20 @@ export function nextStep(
   }
 
   const ours = present.filter((placement) => !has(placement, 'material'));
+  // What nobody saw the end of may have made it otherwise than was last confirmed.
+  const isUnsure = (version: number) => distribution.attempt?.version === version;
   const wrong = ours
     .filter((placement) => !(leavesDrift && has(placement, 'enabled')))
     .flatMap(copiesOf)
-    .filter(({ version, enabled }) => enabled !== shouldBeEnabled(version));
-  const toEnable = wrong.find(({ enabled }) => !enabled);
+    .filter(({ version, enabled }) => enabled !== shouldBeEnabled(version) || isUnsure(version));
+  const toEnable = wrong.find(({ version }) => shouldBeEnabled(version));
   if (toEnable !== undefined) return setEnabled(toEnable, true);
   const toMend = leavesDrift ? undefined : ours.find((placement) => has(placement, 'operations', 'tags'));
   if (toMend !== undefined) {
     const { version, kmsVersion, enabled } = toMend;
     return { kind: 'mend', version, kmsVersion, enabled };
   }
-  const toDisable = wrong[0];
+  const toDisable = wrong.find(({ version }) => !shouldBeEnabled(version));
   const newest = placed.get(key.latestVersion);
   if (toDisable === undefined || newest === undefined || !isOfUse(newest)) return undefined;
   return setEnabled(toDisable, false);

@@ -197,6 +197,8 @@ describe('a process that slept', () => {
       await call();
       await second.keys.write(key, { minEnabledVersion: 0 }, waiting);
       await sleeps();
+      // All is well: a call would come from a record that isn't true.
+      instead('updateVersion', dies);
     });
     await first.reconcile(distribution);
     expect((await held()).map(({ enabled }) => enabled)).toEqual([true, true]);
