@@ -65,8 +65,12 @@ export interface VersionImporterOptions {
 export function createVersionImporter({ keys, providers, targets, now }: VersionImporterOptions): VersionImporter {
   /** The old name is held by a deleted key, which only its owner may recover or purge: the next try uses another. */
   async function renameExchangeKey({ reference, providerName, provider }: ImportRequest): Promise<void> {
-    const kekName = keyExchangeKeyName(ownerOf(reference.mount, providerName), now());
-    await providers.update({ mount: reference.mount, provider: providerName }, { ...provider, kekName });
+    const owner = { mount: reference.mount, provider: providerName };
+    // Booking a place for a key touches the provider: what was read before that can't be written any more.
+    const current = await providers.read(owner);
+    if (current === undefined || current.kekName !== provider.kekName) return;
+    const kekName = keyExchangeKeyName(ownerOf(owner.mount, owner.provider), now());
+    await providers.update(owner, { ...current, kekName });
   }
 
   return {
