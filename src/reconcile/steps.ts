@@ -55,7 +55,7 @@ export interface StepRunnerOptions {
 }
 
 export function createStepRunner(options: StepRunnerOptions): StepRunner {
-  const { keys, providers, vaultNames, targets, importer, leases, now } = options;
+  const { keys, providers, vaultNames, targets, importer, leases, look, now } = options;
   const restore = createRestorer(options);
 
   async function importVersion(step: Extract<Step, { kind: 'import' }>, context: StepContext): Promise<StepOutcome> {
@@ -155,14 +155,20 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 
   async function update(
     step: Extract<Step, { kind: 'set-enabled' | 'mend' }>,
-    { reference, provider, state, lane, distribution: { distribution } }: StepContext,
+    context: StepContext,
   ): Promise<StepOutcome> {
+    const { reference, provider, state, lane } = context;
+    const { distribution } = context.distribution;
     const { kmsVersion, enabled } = step;
     const version = state.versions.find((entry) => entry.version === step.version);
     if (version === undefined) return 'done';
     const vault = targets.open(provider, lane);
     const heldUntil = leases.heldUntil(distribution);
     if (heldUntil !== undefined) return { heldUntil };
+    if (step.kind === 'set-enabled' && !enabled && !(await newestIsOfUse(vault, context))) {
+      await look.look({ reference, provider, vault });
+      return 'done';
+    }
     const wanted = {
       enabled,
       operations: operationsOf(distribution),
@@ -192,6 +198,17 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
       await recordLoss(reference, provider, kmsVersion);
     }
     return 'done';
+  }
+
+  /** Somebody may have disabled the newest version since it was looked at, and then this would be the last one that works. */
+  async function newestIsOfUse(
+    vault: TargetVault,
+    { state, distribution: { distribution, placements } }: StepContext,
+  ): Promise<boolean> {
+    const newest = placements.find(({ version }) => version === state.key.latestVersion);
+    if (newest === undefined) return false;
+    const key = await vault.getKeyVersion(distribution.kmsName, newest.kmsVersion);
+    return key !== undefined && key.enabled && sameMembers(key.operations, operationsOf(distribution));
   }
 
   /** The vault said that it doesn't have a version that it had. */

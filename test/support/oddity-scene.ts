@@ -21,6 +21,8 @@ export interface OddityScene {
   world: MemoryWorld;
   house: House;
   vault: MemoryVault;
+  /** The same vault, to whom everything is permitted. */
+  person: MemoryVault;
   foreignKey: KeyObject;
   /** Asks for the key to be in the vault. */
   distribute(): Promise<void>;
@@ -74,15 +76,22 @@ export async function setScene({ versions = 2 }: { versions?: number } = {}): Pr
   const world = createWorld();
   const house = openHouse(world);
   const vault = world.vault(vaultOf('p'));
+  // What a person does isn't kept from them by what the service is told.
+  const person = { ...vault };
   const foreignKey = createPublicKey(fixtures().foreignKey);
   const foreign = encode(foreignKey);
   const harm: string[] = [];
   const ends: (() => void)[] = [];
   const changes: VaultChange[] = [];
+  const feared = new Map<VaultChange, string>();
   world.watch({
     async before(change, contents) {
-      changes.push(change);
       const reason = harmOf(change, contents, foreign);
+      if (reason !== undefined) feared.set(change, reason);
+    },
+    async after(change) {
+      changes.push(change);
+      const reason = feared.get(change);
       if (reason !== undefined) harm.push(reason);
     },
   });
@@ -94,7 +103,7 @@ export async function setScene({ versions = 2 }: { versions?: number } = {}): Pr
   const inTime = () => ({ deadline: new Date(world.now().getTime() + 1000) });
 
   const scene: OddityScene = {
-    ...{ world, house, vault, foreignKey, harm, changes, kmsName },
+    ...{ world, house, vault, person, foreignKey, harm, changes, kmsName },
     async distribute() {
       await house.distributions.write(distribution, fields, waiting);
     },
@@ -116,11 +125,11 @@ export async function setScene({ versions = 2 }: { versions?: number } = {}): Pr
       if (found !== undefined) vault.change(await kmsName(), found.version, attributes);
     },
     async deleteKey(name) {
-      await vault.deleteKey(name ?? (await kmsName()), inTime());
+      await person.deleteKey(name ?? (await kmsName()), inTime());
     },
     async purgeKey() {
       const name = await kmsName();
-      await vault.deleteKey(name, inTime());
+      await person.deleteKey(name, inTime());
       vault.purge(name);
     },
     exchangeKeyName: () => [...vault.held.keys()].find((name) => name.startsWith('keyfleet-kek-')) ?? '',

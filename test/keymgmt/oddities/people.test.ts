@@ -37,6 +37,39 @@ const versions: Oddity[] = [
     outcome: agreement(2, { name: 'repair', shows: '1- 2' }),
   },
   {
+    name: 'the same, and nobody looks before it is done',
+    after: async ({ change, setMinimum, settle }) => {
+      await change(2, { enabled: false });
+      await setMinimum(2);
+      await settle();
+    },
+    outcome: agreement(2, { name: 'repair', shows: '1- 2' }),
+  },
+  {
+    name: 'operations taken from the newest just before the minimum makes it the only one',
+    after: async ({ change, setMinimum, settle }) => {
+      await change(2, { operations: [] });
+      await setMinimum(2);
+      await settle();
+    },
+    outcome: agreement(2, { name: 'repair', shows: '1- 2' }),
+  },
+  {
+    name: 'the newest disabled, to be left alone, just before the minimum makes it the only one',
+    policy: 'report',
+    after: async ({ change, setMinimum, settle }) => {
+      await change(2, { enabled: false });
+      await setMinimum(2);
+      await settle();
+    },
+    outcome: {
+      name: 'left as it is',
+      warns: /somebody disabled it/,
+      states: ['pending', 'drifted'],
+      shows: '1 2-',
+    },
+  },
+  {
     name: 'a version disabled just before a rotation',
     after: async ({ change, rotate }) => {
       await change(2, { enabled: false });
