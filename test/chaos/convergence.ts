@@ -29,7 +29,10 @@ export async function converge(options: {
     });
     disagreeing = [...found];
     if (disagreeing.length === 0) {
-      const open = await intents.list();
+      // Those that somebody announced and never made stay for longer than anybody could sleep; nothing is left to do for them.
+      const open = (await intents.list()).filter(
+        ({ announced, attempts }) => announced === undefined || attempts === 0,
+      );
       problems.push(...open.map(({ subject }) => `work is left open: ${JSON.stringify(subject)}`));
     }
     if (problems.length === 0 || isOver()) return problems;
