@@ -19,9 +19,14 @@ export interface Listing {
   suspects: readonly Suspect[];
   /** Names of keys that bear the provider's tag, and that none of the held keys is known to have. */
   strangers: readonly string[];
+  /** Held keys that were found to differ when they were last compared; those among the suspects, too. */
+  deviating: readonly HeldKey[];
   /** False: keys were read by name, and nothing else was seen. */
   mayList: boolean;
 }
+
+/** Reads the held keys, page by page; anew with every call. */
+export type ReadHeld = () => AsyncIterable<readonly HeldKey[]>;
 
 /** What is remembered of a key that isn't in the vault. */
 const absence = 'absent';
@@ -35,11 +40,7 @@ export const deviationMark = '!';
  *
  * @throws AzureFailure if anything couldn't be read: nothing may be concluded then
  */
-export async function listVault(
-  vault: TargetVault,
-  reference: ProviderReference,
-  held: readonly HeldKey[],
-): Promise<Listing> {
+export async function listVault(vault: TargetVault, reference: ProviderReference, held: ReadHeld): Promise<Listing> {
   try {
     return await byList(vault, reference, held);
   } catch (error) {
@@ -48,19 +49,24 @@ export async function listVault(
   }
 }
 
-async function byList(
-  vault: TargetVault,
-  { mount, provider }: ProviderReference,
-  held: readonly HeldKey[],
-): Promise<Listing> {
-  const byKey = new Map(held.map((entry) => [entry.key, entry]));
-  const byKmsName = new Map(held.map((entry) => [entry.kmsName, entry]));
+async function byList(vault: TargetVault, { mount, provider }: ProviderReference, held: ReadHeld): Promise<Listing> {
+  const { settled, unsettled } = await readHeld(held);
+  const byKmsName = new Map<string | undefined, HeldKey>(unsettled.map((entry) => [entry.kmsName, entry]));
+  const nameless = new Map(unsettled.filter(({ kmsName }) => kmsName === undefined).map((entry) => [entry.key, entry]));
   const prefix = `${ownerOf(mount, provider)}/`;
   const suspects = new Map<string, Suspect>();
+  const changed = new Map<string, Omit<Suspect, 'held'>>();
   const strangers: string[] = [];
   const listed = new Set<string>();
   for await (const page of vault.listKeys()) {
     for (const item of page) {
+      const remembered = settled.get(item.name);
+      if (remembered !== undefined) {
+        const seen = digestOf(item);
+        if (remembered !== seen) changed.set(item.name, { item, seen });
+        settled.delete(item.name);
+        continue;
+      }
       const known = byKmsName.get(item.name);
       if (known !== undefined) {
         listed.add(known.key);
@@ -70,35 +76,84 @@ async function byList(
       }
       const owner = item.tags[tagNames.owner];
       if (owner?.startsWith(prefix) !== true) continue;
-      const entry = byKey.get(owner.slice(prefix.length));
-      if (entry !== undefined && entry.kmsName === undefined) {
+      const entry = nameless.get(owner.slice(prefix.length));
+      if (entry !== undefined) {
         listed.add(entry.key);
         suspects.set(entry.key, { held: entry, item, seen: digestOf(item) });
       } else strangers.push(item.name);
     }
   }
-  for (const entry of held) {
+  for (const [kmsName, remembered] of settled) {
+    if (remembered !== absence) changed.set(kmsName, { seen: absence });
+  }
+  for (const entry of unsettled) {
     if (!listed.has(entry.key) && !isRemembered(entry, absence)) {
       suspects.set(entry.key, { held: entry, seen: absence });
     }
   }
-  return { suspects: [...suspects.values()], strangers, mayList: true };
+  for (const suspect of await findChanged(held, changed)) suspects.set(suspect.held.key, suspect);
+  return { suspects: [...suspects.values()], strangers, deviating: unsettled.filter(isDeviating), mayList: true };
 }
 
-async function byName(vault: TargetVault, held: readonly HeldKey[]): Promise<Listing> {
-  const suspects: Suspect[] = [];
-  for (const entry of held) {
-    if (entry.kmsName === undefined) {
-      // Its name is found out by comparing it; then it is read by that.
-      suspects.push({ held: entry, seen: '' });
-      continue;
+/**
+ * Of most keys nothing is kept but the name in the vault and what was seen there: they are all in memory for as long as
+ * the list takes, and most of them haven't changed.
+ */
+async function readHeld(held: ReadHeld): Promise<{ settled: Map<string, string>; unsettled: HeldKey[] }> {
+  const settled = new Map<string, string>();
+  const unsettled: HeldKey[] = [];
+  for await (const page of held()) {
+    for (const entry of page) {
+      const { kmsName, seen } = entry;
+      if (kmsName === undefined || seen === undefined || isDeviating(entry)) unsettled.push(entry);
+      else settled.set(kmsName, seen);
     }
-    const key = await vault.getKey(entry.kmsName);
-    const item = key && { name: entry.kmsName, enabled: key.enabled, tags: key.tags, updatedTime: key.updatedTime };
-    const seen = item === undefined ? absence : digestOf(item, key?.version);
-    if (!isRemembered(entry, seen)) suspects.push({ held: entry, seen, ...(item && { item }) });
   }
-  return { suspects, strangers: [], mayList: false };
+  return { settled, unsettled };
+}
+
+/** Reads again what is held of changed keys. One that was booked anew meanwhile is left to the next look. */
+async function findChanged(
+  held: ReadHeld,
+  changed: ReadonlyMap<string, Omit<Suspect, 'held'>>,
+): Promise<readonly Suspect[]> {
+  const suspects: Suspect[] = [];
+  if (changed.size === 0) return suspects;
+  for await (const page of held()) {
+    for (const entry of page) {
+      const change = entry.kmsName === undefined ? undefined : changed.get(entry.kmsName);
+      if (change !== undefined) suspects.push({ held: entry, ...change });
+    }
+  }
+  return suspects;
+}
+
+async function byName(vault: TargetVault, held: ReadHeld): Promise<Listing> {
+  const suspects: Suspect[] = [];
+  const deviating: HeldKey[] = [];
+  for await (const page of held()) {
+    for (const entry of page) {
+      if (isDeviating(entry)) deviating.push(entry);
+      const suspect = await readByName(vault, entry);
+      if (suspect !== undefined) suspects.push(suspect);
+    }
+  }
+  return { suspects, strangers: [], deviating, mayList: false };
+}
+
+/** @returns undefined if the key looks as it did when it was last compared */
+async function readByName(vault: TargetVault, entry: HeldKey): Promise<Suspect | undefined> {
+  // Its name is found out by comparing it; then it is read by that.
+  if (entry.kmsName === undefined) return { held: entry, seen: '' };
+  const key = await vault.getKey(entry.kmsName);
+  const item = key && { name: entry.kmsName, enabled: key.enabled, tags: key.tags, updatedTime: key.updatedTime };
+  const seen = item === undefined ? absence : digestOf(item, key?.version);
+  return isRemembered(entry, seen) ? undefined : { held: entry, seen, ...(item && { item }) };
+}
+
+/** Whether the key was found to differ when it was last compared. */
+export function isDeviating({ seen }: Pick<HeldKey, 'seen'>): boolean {
+  return seen?.startsWith(deviationMark) ?? false;
 }
 
 function isRemembered({ seen }: HeldKey, now: string): boolean {

@@ -8,7 +8,7 @@ import type { KeyStore } from '../../state/keys.ts';
 import type { ProviderRecord, ProviderReference, ProviderStore } from '../../state/providers.ts';
 import type { Targets } from '../target.ts';
 import { tagNames } from '../version-marks.ts';
-import { deviationMark, listVault, type Suspect } from './listing.ts';
+import { deviationMark, isDeviating, listVault, type Suspect } from './listing.ts';
 import type { Look } from './look.ts';
 import { lightIntervalSeconds } from './schedule.ts';
 
@@ -90,13 +90,11 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       lightTime !== undefined && began.getTime() - lightTime.getTime() < (lightIntervalSeconds * 1000) / 2;
     if (isRecent && progress.thoroughCursor !== undefined) return true;
 
-    const held: HeldKey[] = [];
-    for await (const page of inspections.held(reference)) held.push(...page);
-    const { suspects, strangers, mayList } = await listVault(vault, reference, held);
+    const held = () => inspections.held(reference);
+    const { suspects, strangers, deviating, mayList } = await listVault(vault, reference, held);
     const drift = provider.drift ?? 'repair';
     const known = new Set(suspects.map((suspect) => suspect.held.key));
-    const judgedAnew =
-      drift === progress.drift ? [] : held.filter(({ key, seen }) => isDeviating(seen) && !known.has(key));
+    const judgedAnew = drift === progress.drift ? [] : deviating.filter(({ key }) => !known.has(key));
     const toLookAt = [...suspects, ...judgedAnew.map((entry): Suspect => ({ held: entry, seen: entry.seen ?? '' }))];
     const { isComplete } = await lookAt(visit, toLookAt);
     progress.mayList = mayList;
@@ -220,12 +218,8 @@ function asItWas(held: HeldKey): Suspect {
   return { held, seen: held.seen ?? '' };
 }
 
-function isDeviating(seen: string | undefined): boolean {
-  return seen?.startsWith(deviationMark) ?? false;
-}
-
 function withoutMark(seen: string): string {
-  return isDeviating(seen) ? seen.slice(deviationMark.length) : seen;
+  return isDeviating({ seen }) ? seen.slice(deviationMark.length) : seen;
 }
 
 function isSame(left: HeldKey, right: HeldKey): boolean {
