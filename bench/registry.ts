@@ -5,6 +5,7 @@ import { keyGeneration } from './key-generation/index.ts';
 import { keyVaultCalls } from './key-vault-calls/index.ts';
 import { keyPool } from './key-pool/index.ts';
 import { keyValue } from './kv/index.ts';
+import { reconcileGrowth } from './reconcile-growth/index.ts';
 import { recovery } from './recovery/index.ts';
 import { readLatency } from './read-latency/index.ts';
 import { standInScale } from './stand-in-scale/index.ts';
@@ -29,4 +30,5 @@ export const benchmarks: readonly Benchmark[] = [
   standInThroughput,
   wave,
   recovery,
+  reconcileGrowth,
 ];

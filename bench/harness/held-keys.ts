@@ -171,7 +171,7 @@ export function createHeldKeys(mount: string, holdings: readonly Holding[]): Hel
         row: `${heldPrefix}key-${index}`,
         properties: toProperties(vault, index),
       }));
-      await insertAll(table, providerPartition({ mount, provider: vault }), actions);
+      await changeAll(table, providerPartition({ mount, provider: vault }), actions);
     }
   }
 
@@ -221,11 +221,12 @@ export function createHeldKeys(mount: string, holdings: readonly Holding[]): Hel
   };
 }
 
-/** Rows of one partition, as many in each request as there may be. */
-export async function insertAll(table: Table, partition: string, actions: readonly Action[]): Promise<void> {
+/** Changes rows of one partition, as many in each request as there may be. @throws Error if one was refused */
+export async function changeAll(table: Table, partition: string, actions: readonly Action[]): Promise<void> {
   const starts = Array.from({ length: Math.ceil(actions.length / maxActions) }, (_, index) => index * maxActions);
   await inTurns(requestsAtOnce, starts.values(), async (start) => {
-    await table.transact(partition, actions.slice(start, start + maxActions));
+    const changed = await table.transact(partition, actions.slice(start, start + maxActions));
+    if (!changed) throw new Error(`rows of ${partition} could not be changed`);
   });
 }
 

@@ -19,6 +19,7 @@ export interface ServiceProcess {
   /** What the timer has done. */
   sweep(): Promise<Run>;
   stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export type Question = { kind: 'check'; mount: string; provider: string } | { kind: 'sweep' };
@@ -27,15 +28,15 @@ export type Answer = { run: Run } | { failure: string };
 const namesPreload = fileURLToPath(new URL('../../src/local/loopback-names-preload.ts', import.meta.url));
 const entry = fileURLToPath(new URL('service-process-entry.ts', import.meta.url));
 
-/** @param nodeArguments e.g. `--cpu-prof`, besides what it takes anyway */
+/** @param changes added to the platform's settings, or replacing some */
 export async function startServiceProcess(
   { settings }: Platform,
-  nodeArguments: readonly string[] = [],
+  changes: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcess> {
   const { PATH = '', HOME = '' } = process.env;
   const child = await startChild(entry, [], {
-    env: { PATH, HOME, ...settings },
-    execArgv: ['--expose-gc', ...nodeArguments, '--import', namesPreload],
+    env: { PATH, HOME, ...settings, ...changes },
+    execArgv: ['--expose-gc', '--import', namesPreload],
   });
 
   async function ask(question: Question): Promise<Run> {
@@ -48,5 +49,6 @@ export async function startServiceProcess(
     check: (reference) => ask({ kind: 'check', ...reference }),
     sweep: () => ask({ kind: 'sweep' }),
     stop: () => child.stop(),
+    [Symbol.asyncDispose]: () => child.stop(),
   };
 }

@@ -52,8 +52,6 @@ export function createMessaging({ fullyQualifiedNamespace, credential }: Messagi
     stamp: string,
     rest: { body: unknown; scheduledEnqueueTimeUtc?: Date },
   ): Promise<void> {
-    const giveUp = new AbortController();
-    const timer = setTimeout(() => giveUp.abort(), sendTimeoutMilliseconds);
     try {
       const message = {
         contentType: 'application/json',
@@ -61,13 +59,10 @@ export function createMessaging({ fullyQualifiedNamespace, credential }: Messagi
         sessionId: sessionIdOf(reference),
         ...rest,
       };
-      await openSender().sendMessages(message, { abortSignal: giveUp.signal });
+      await openSender().sendMessages(message, { abortSignal: AbortSignal.timeout(sendTimeoutMilliseconds) });
     } catch (error) {
       const reason = 'the reconciler could not be woken: Service Bus did not take the message';
       throw new KeyfleetError('unavailable', reason, { cause: error });
-    } finally {
-      // A signal with a time of its own would keep all that hangs on it until then: much, where thousands are woken.
-      clearTimeout(timer);
     }
   }
 
