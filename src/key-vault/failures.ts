@@ -35,7 +35,7 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
   if (isAzureFailure(error)) {
     return new AzureFailure(error.kind, `Key Vault "${call.vault}": ${error.message}`, { cause: error });
   }
-  const { status, code, innerCode, message, retryAfterSeconds } = read(error);
+  const { status, code, outerCode, innerCode, message, retryAfterSeconds } = read(error);
   const failed = (kind: AzureFailure['kind'], reason: string) =>
     new AzureFailure(kind, `Key Vault "${call.vault}" couldn't ${call.action}: ${reason}`, {
       cause: error,
@@ -57,6 +57,8 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
           `(with RBAC the data action Microsoft.KeyVault/vaults/${dataActions[call.permission]})`,
       );
     case 404:
+      // Only the vault itself knows what it doesn't have; proxies and gateways answer so too.
+      if (outerCode === undefined) break;
       return failed('absent', 'there is no such key');
     case 409:
       return failed('conflict', `the name is taken by an object that is ${conflictState(innerCode)}`);
@@ -68,9 +70,8 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
       if (call.changes && !neverConnected.has(code ?? ''))
         return failed('unknown-outcome', `the reply was lost (${code ?? message})`);
       return failed('unavailable', `it can't be reached (${code ?? message})`);
-    default:
-      return failed(call.changes ? 'unknown-outcome' : 'unavailable', `it answered with status ${status}`);
   }
+  return failed(call.changes ? 'unknown-outcome' : 'unavailable', `it answered with status ${status}`);
 }
 
 function conflictState(innerCode: string | undefined): string {
@@ -89,6 +90,8 @@ function conflictState(innerCode: string | undefined): string {
 interface ReadError {
   status: number | undefined;
   code: string | undefined;
+  /** Of the vault's own account of the error. */
+  outerCode: string | undefined;
   innerCode: string | undefined;
   message: string;
   retryAfterSeconds: number | undefined;
@@ -99,13 +102,14 @@ function read(error: unknown): ReadError {
     statusCode?: unknown;
     code?: unknown;
     message?: unknown;
-    details?: { error?: { innerError?: { code?: unknown } } };
+    details?: { error?: { code?: unknown; innerError?: { code?: unknown } } };
     response?: { headers?: { get(name: string): string | undefined } };
   };
   const retryAfter = Number(shape.response?.headers?.get(retryAfterHeader)) / 1000;
   return {
     status: typeof shape.statusCode === 'number' ? shape.statusCode : undefined,
     code: text(shape.code),
+    outerCode: text(shape.details?.error?.code),
     innerCode: text(shape.details?.error?.innerError?.code),
     message: text(shape.message) ?? 'no reason given',
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
