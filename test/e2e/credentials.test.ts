@@ -186,7 +186,8 @@ describe.each(groups)('with $environment in the environment and', ({ environment
 
   beforeAll(async () => {
     callsBefore = calls().length;
-    host = await service.startHost({ settings });
+    // Long enough for slow machines: a vault's key exchange key takes a while to be made.
+    host = await service.startHost({ settings: { ...settings, KEYFLEET_WAIT_SECONDS: '20' } });
     keymgmt = keymgmtAt({ ...service, vault: vaultOf(host, service.platform.rootToken) }, 'keymgmt');
   });
 

@@ -15,7 +15,7 @@ let mounts: Keymgmt[];
 beforeAll(async () => {
   service = await startService({
     platform: { vaults: [{ name: vaultName, sku: 'premium' }] },
-    settings: { KEYFLEET_WAIT_SECONDS: '15' },
+    settings: { KEYFLEET_WAIT_SECONDS: '30' },
   });
   mounts = await Promise.all(
     ['team-a', 'team-b', 'team-c'].map(async (mount) => {

@@ -63,21 +63,23 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
     return places.count;
   }
 
-  function unitsOf(share: Share | undefined, name: BudgetName, factor: number): number {
+  function unitsOf(share: Share | undefined, name: BudgetName, factor: number, lane: Lane): number {
     if (share === undefined) return 0;
     const reserved = reservedUnits(name, limits);
-    if (share.reserve) return Math.floor(reserved * factor);
+    // People don't wait for whichever of several newcomers the reserve is: their calls are few, and a 429 costs nothing.
+    if (share.reserve || (share.fraction === 0 && lane === 'interactive')) return Math.floor(reserved * factor);
     return Math.floor((wholeBudget - reserved) * share.fraction * factor);
   }
 
-  const vaultUnits = (line: Line, at: number) =>
-    unitsOf(shares.of(line.vault.scope), line.name, line.adaptation.factor(at));
-  const groupUnits = (group: Group, name: BudgetName) => unitsOf(shares.of(group.scope), name, groupFactor);
+  const vaultUnits = (line: Line, lane: Lane, at: number) =>
+    unitsOf(shares.of(line.vault.scope), line.name, line.adaptation.factor(at), lane);
+  const groupUnits = (group: Group, name: BudgetName, lane: Lane) =>
+    unitsOf(shares.of(group.scope), name, groupFactor, lane);
 
   /** When the call could be sent if it were the only one. */
   function earliestOf(line: Line, { lane, group, cost }: Pick<Waiting, 'lane' | 'group' | 'cost'>, at: number): number {
-    const atVault = line.budget.earliest(cost, vaultUnits(line, at), at);
-    const inGroup = groupBudgetOf(group, line.name).budget.earliest(cost, groupUnits(group, line.name), at);
+    const atVault = line.budget.earliest(cost, vaultUnits(line, lane, at), at);
+    const inGroup = groupBudgetOf(group, line.name).budget.earliest(cost, groupUnits(group, line.name, lane), at);
     return Math.max(at, atVault, inGroup, line.adaptation.pausedUntil(lane));
   }
 
@@ -95,8 +97,10 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
       const [first = waiting.interactive[0]] = waiting.background;
       if (name === line.name && first?.group === group) sharing++;
     }
-    const inGroup = lasting(group.scope, groupUnits(group, line.name)) / Math.max(1, sharing);
-    const units = Math.min(lasting(line.vault.scope, vaultUnits(line, at)), inGroup) || wholeBudget * presumedFraction;
+    const inGroup = lasting(group.scope, groupUnits(group, line.name, 'background')) / Math.max(1, sharing);
+    const units =
+      Math.min(lasting(line.vault.scope, vaultUnits(line, 'background', at)), inGroup) ||
+      wholeBudget * presumedFraction;
     return Math.max((windowMilliseconds * cost) / units, line.vault.latency / placesNow(at));
   }
 
@@ -148,8 +152,8 @@ export function createScheduler({ limits, shares, clock, wallClock, vaults }: Sc
     inGroup.turns.started(request.lane, othersWait || [...lines].some(({ waiting }) => waiting.background.length > 0));
 
     const spendings = [
-      line.budget.spend(request.cost, vaultUnits(line, at), at),
-      inGroup.budget.spend(request.cost, groupUnits(request.group, line.name), at),
+      line.budget.spend(request.cost, vaultUnits(line, request.lane, at), at),
+      inGroup.budget.spend(request.cost, groupUnits(request.group, line.name, request.lane), at),
     ];
     const attempt = vault.breaker.sent(at);
     vault.inFlight++;
