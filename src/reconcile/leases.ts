@@ -87,7 +87,13 @@ export function createLeases({ keys, now }: { keys: KeyStore; now: () => Date })
         return { holder: attempt.holder, result };
       } catch (error) {
         if (isAzureFailure(error, 'unknown-outcome')) await leaveOpen(reference, attempt);
-        else if (isAzureFailure(error) || isKeyfleetError(error)) await end(reference, attempt.holder);
+        else if (isAzureFailure(error) || isKeyfleetError(error)) {
+          // What an earlier call may have left in the vault is as unknown as before this one.
+          const { attempt: earlier } = distribution;
+          await end(reference, attempt.holder, ({ distribution: current }) => ({
+            distribution: { ...current, ...(earlier && { attempt: earlier }) },
+          }));
+        }
         throw error;
       }
     },
