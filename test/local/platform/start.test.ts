@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -113,8 +112,9 @@ describe('npm start', () => {
 
   it('says which port is taken', async () => {
     const occupant = createServer();
-    await new Promise<void>((resolve) => occupant.listen(0, '127.0.0.1', resolve));
-    const { port } = occupant.address() as AddressInfo;
+    // Below the ports that the system gives out: the four before it are nobody's.
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    await new Promise<void>((resolve) => occupant.listen(port, '127.0.0.1', resolve));
     const started = start('--port', String(port - 4));
     expect(await started.exitCode).toBe(1);
     expect(started.output()).toMatch(new RegExp(`^Port ${port} is in use.*--port`));
