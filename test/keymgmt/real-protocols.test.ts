@@ -37,7 +37,7 @@ describe('over Table Storage, Key Vault and Service Bus', () => {
           tally,
         }),
       ),
-      { ...runsOf({ usually: 20, long: 100 }), endOnFailure: true },
+      { ...runsOf({ usually: 12, long: 100 }), endOnFailure: true },
     );
     console.log(JSON.stringify(tally));
     expect(tally.divergences).toBe(0);
@@ -51,7 +51,7 @@ describe('over Table Storage, Key Vault and Service Bus', () => {
         const interruptRecovery = (call: number) => (call === second.call ? second.how : undefined);
         await runCut({ world: worlds.open(), name, interrupt, interruptRecovery });
       }),
-      { ...runsOf({ usually: 15, long: 100 }), endOnFailure: true },
+      { ...runsOf({ usually: 10, long: 100 }), endOnFailure: true },
     );
   }, 600_000);
 });

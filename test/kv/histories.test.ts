@@ -209,7 +209,7 @@ describe('histories of secrets, cut anywhere', () => {
       fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 32 }), cuts, (steps, plan) =>
         run(() => createMemoryTable(), steps, plan),
       ),
-      runsOf({ usually: 1000, long: 10_000 }),
+      runsOf({ usually: 400, long: 10_000 }),
     );
   }, 600_000);
 
