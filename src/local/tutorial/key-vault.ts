@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { KeyClient } from '@azure/keyvault-keys';
@@ -20,7 +21,7 @@ export interface KeyVault {
   key(name: string, version?: string): Promise<VaultKey | undefined>;
   /** Ids of all versions. */
   versions(name: string): Promise<string[]>;
-  /** Whether the key was deleted, recoverably. */
+  /** Whether the key was deleted, recoverably: which a vault takes a moment for after it has said yes. */
   isDeleted(name: string): Promise<boolean>;
   encrypt(name: string, version: string, text: string): Promise<Uint8Array>;
   /** @returns the text, or in the place of it what the vault said instead: `refused with 403` */
@@ -38,6 +39,9 @@ export interface KeyVaultOptions {
 }
 
 const encryption = 'RSA-OAEP-256';
+/** Azure's deletions seldom take more than a few seconds. */
+const deletionMilliseconds = 30_000;
+const pauseMilliseconds = 100;
 
 /**
  * Opens the vault as a program on Azure would that has a managed identity. What tells the client so is set for the whole
@@ -76,7 +80,14 @@ export async function openKeyVault(options: KeyVaultOptions): Promise<KeyVault> 
       const versions = await Array.fromAsync(client.listPropertiesOfKeyVersions(name));
       return versions.map(({ version = '' }) => version);
     },
-    isDeleted: async (name) => (await orUndefined(client.getDeletedKey(name))) !== undefined,
+    async isDeleted(name) {
+      const deadline = performance.now() + deletionMilliseconds;
+      while ((await orUndefined(client.getDeletedKey(name))) === undefined) {
+        if (performance.now() > deadline) return false;
+        await sleep(pauseMilliseconds);
+      }
+      return true;
+    },
     async encrypt(name, version, text) {
       const { result } = await cryptography(name, version).encrypt(encryption, Buffer.from(text));
       return result;
