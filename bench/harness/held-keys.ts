@@ -40,6 +40,9 @@ export interface HeldKeys {
   writeSeen(platform: Platform): Promise<void>;
 }
 
+/** What the keys' names begin with, in the service and in the vaults; then comes a number from 0 on. */
+export const heldKeyPrefix = 'key-';
+
 const pairCount = 8;
 const requestsAtOnce = 4;
 const purpose = ['sign'];
@@ -50,7 +53,7 @@ export function heldVault(name: string): PlatformVault {
   return { name, sku: 'premium', access: { [providerApplication.objectId]: { keys } } };
 }
 
-/** @param mount uuid, of no mount that there is: nothing here goes through the API */
+/** @param mount uuid; of no mount that there is, where nothing goes through the API */
 export function createHeldKeys(mount: string, holdings: readonly Holding[]): HeldKeys {
   const time = new Date(Math.floor(Date.now() / 1000) * 1000);
   const seconds = time.getTime() / 1000;
@@ -74,7 +77,7 @@ export function createHeldKeys(mount: string, holdings: readonly Holding[]): Hel
     const pair = pairs[index % pairCount];
     const kmsVersion = versionIds.get(vault)?.[index];
     if (pair === undefined || kmsVersion === undefined) throw new Error(`there is no key ${index} in ${vault}`);
-    const key = `key-${index}`;
+    const key = `${heldKeyPrefix}${index}`;
     const distribution = {
       provider: vault,
       kmsName: `${key}-${seconds}`,
@@ -168,7 +171,7 @@ export function createHeldKeys(mount: string, holdings: readonly Holding[]): Hel
     for (const { vault, keyCount } of holdings) {
       const actions = Array.from({ length: keyCount }, (_, index): Action => ({
         kind: 'insert',
-        row: `${heldPrefix}key-${index}`,
+        row: `${heldPrefix}${heldKeyPrefix}${index}`,
         properties: toProperties(vault, index),
       }));
       await changeAll(table, providerPartition({ mount, provider: vault }), actions);
@@ -191,7 +194,7 @@ export function createHeldKeys(mount: string, holdings: readonly Holding[]): Hel
       const table = openTable(platform, 'keys');
       const most = Math.max(...holdings.map(({ keyCount }) => keyCount));
       await inTurns(requestsAtOnce, Array(most).keys(), async (index) => {
-        await table.transact(keyPartition({ mount, key: `key-${index}` }), toKeyRows(index));
+        await table.transact(keyPartition({ mount, key: `${heldKeyPrefix}${index}` }), toKeyRows(index));
       });
       await writeHeld(platform, () => ({}));
     },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
+import { forgetInstances } from '../harness/forget-instances.ts';
 import { printErrors } from '../harness/host-log.ts';
 import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
 import { countCalls, type CountedCalls } from './counted-calls.ts';
@@ -65,6 +66,7 @@ async function withHost(platform: Platform, use: (client: VaultClient) => Promis
     await use(createVaultClient(host.url, platform.rootToken));
   } finally {
     await host.stop();
+    await forgetInstances(platform);
   }
 }
 

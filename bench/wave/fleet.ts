@@ -1,15 +1,17 @@
-import { generateKeyPair as generateKeyPairOfType } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { startHostProcess, type HostProcess } from '../../src/local/platform/host-process.ts';
-import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
+import { startPlatform, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
 import type { State } from '../../src/state/index.ts';
+import { forgetInstances } from '../harness/forget-instances.ts';
+import { createHeldKeys, heldKeyPrefix, heldVault } from '../harness/held-keys.ts';
 import { printErrors } from '../harness/host-log.ts';
+import { inTurns } from '../harness/in-turns.ts';
 import { fillKeyPool } from '../harness/key-pool.ts';
 import { openState } from '../harness/state.ts';
-import { createVaultClient, type VaultClient } from '../harness/vault-client.ts';
-import { watchImports, wavePrefix, type ImportWatch } from './imports.ts';
+import { createVaultClient } from '../harness/vault-client.ts';
+import { watchImports, type ImportWatch } from './imports.ts';
 import { scaledLimits, type WaveSize } from './size.ts';
 
 /** As many keys as there are rotations, distributed to every vault, and nobody at work. */
@@ -31,21 +33,25 @@ export interface WaveFleet {
 
 const requestsAtOnce = 16;
 const mount = 'keymgmt';
-/** After this an instance that has gone no longer counts as one that shares the limits. */
-const forgottenSeconds = 20;
 const boundless = 1_000_000;
 const betweenLooksMilliseconds = 200;
 
 export async function startWaveFleet(size: WaveSize, progress: (line: string) => void): Promise<WaveFleet> {
   await using stack = new AsyncDisposableStack();
   const vaults = Array.from({ length: size.vaults }, (_, index) => `vault-${index + 1}`);
-  const keys = Array.from({ length: size.rotations }, (_, index) => `${wavePrefix}${index + 1}`);
+  const keys = Array.from({ length: size.rotations }, (_, index) => `${heldKeyPrefix}${index}`);
   const limits = scaledLimits(size.scale);
   const pool = { 'rsa-2048': size.rotations };
   // The service never makes software keys in a vault.
   const { createSoftwareKey: _never, ...governed } = limits;
+  const mountId = randomUUID();
+  const held = createHeldKeys(
+    mountId,
+    vaults.map((vault) => ({ vault, keyCount: size.rotations })),
+  );
   const platform = await startPlatform({
-    vaults: vaults.map((name) => ({ name, sku: 'premium' })),
+    vaults: vaults.map(heldVault),
+    vaultContents: held.contents,
     seed: seedRootToken,
   });
   stack.defer(() => platform.stop());
@@ -71,36 +77,21 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
     return host;
   }
 
-  async function eachKey(act: (key: string) => Promise<unknown>): Promise<void> {
-    const left = keys.values();
-    const workers = Array.from({ length: requestsAtOnce }, async () => {
-      for (const key of left) await act(key);
-    });
-    await Promise.all(workers);
-  }
-
   async function setUp(): Promise<void> {
-    // Nobody minds that the keys are alike to begin with.
-    const alike = await generateKeyPair();
-    await fillKeyPool(platform, pool, async () => ({
-      publicKey: Buffer.from(alike.publicKey),
-      privateKey: Buffer.from(alike.privateKey),
-    }));
+    await enableEngine(state, mountId);
+    await held.writeUnseen(platform);
+    progress(`${keys.length} keys are in each vault`);
+    // One key first: of several at once, each would want to make the vault's key exchange key.
     const host = await startHost(Object.fromEntries(Object.keys(governed).map((kind) => [kind, boundless])));
     const client = createVaultClient(host.url, platform.rootToken);
-    await writeProviders(client, vaults);
-    await eachKey((key) => client.call('POST', `${mount}/key/${key}`, { type: 'rsa-2048' }));
-    progress(`${keys.length} keys made`);
-    const watch = watchImports(platform.keyVault, isTarget);
     for (const vault of vaults) {
-      await eachKey((key) => client.call('POST', `${mount}/kms/${vault}/key/${key}`, { purpose: 'sign' }));
+      await client.call('POST', `${mount}/key/first-${vault}`, { type: 'rsa-2048' });
+      await client.call('POST', `${mount}/kms/${vault}/key/first-${vault}`, { purpose: 'sign' });
     }
-    await until(async () => watch.imports === keys.length * vaults.length && (await isSettled(state)));
-    watch.stop();
-    progress(`${watch.imports} versions distributed for a start`);
+    await until(() => isSettled(state));
     await host.stop();
     for (const vault of vaults) platform.keyVault.control(vault).setThrottle({ limits });
-    await sleep(forgottenSeconds * 1000);
+    await forgetInstances(platform);
   }
 
   async function fillPool(): Promise<number> {
@@ -122,7 +113,9 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
     startHost: () => startHost(governed),
     async rotateAll(host) {
       const client = createVaultClient(host.url, platform.rootToken, { Prefer: 'respond-async' });
-      await eachKey((key) => client.call('POST', `${mount}/key/${key}/rotate`));
+      await inTurns(requestsAtOnce, keys.values(), async (key) => {
+        await client.call('POST', `${mount}/key/${key}/rotate`);
+      });
     },
     watch: () => watchImports(platform.keyVault, isTarget),
     expectVersions(count) {
@@ -130,7 +123,7 @@ export async function startWaveFleet(size: WaveSize, progress: (line: string) =>
         const ours = platform.keyVault
           .inspect(vault)
           .keys()
-          .filter(({ name }) => name.startsWith(wavePrefix));
+          .filter(({ name }) => name.startsWith(heldKeyPrefix));
         const wrong = ours.filter(({ versions }) => versions.length !== count);
         if (ours.length === keys.length && wrong.length === 0) continue;
         throw new Error(`${wrong.length} of ${ours.length} keys in ${vault} don't have ${count} versions`);
@@ -154,25 +147,13 @@ export async function isSettled(state: State): Promise<boolean> {
   return (await state.intents.list()).length === 0;
 }
 
-async function writeProviders(client: VaultClient, vaults: readonly string[]): Promise<void> {
-  await client.call('POST', `sys/mounts/${mount}`, { type: 'keymgmt' });
-  const { clientId, secrets = [] } = providerApplication;
-  const credentials = { tenant_id: tenantId, client_id: clientId, client_secret: secrets[0]?.value };
-  for (const vault of vaults) {
-    await client.call('POST', `${mount}/kms/${vault}`, {
-      provider: 'azurekeyvault',
-      key_collection: vault,
-      credentials,
-    });
-    // One key first: of several at once, each would want to make the vault's key exchange key.
-    await client.call('POST', `${mount}/key/first-${vault}`, { type: 'rsa-2048' });
-    await client.call('POST', `${mount}/kms/${vault}/key/first-${vault}`, { purpose: 'sign' });
-  }
+async function enableEngine({ mounts }: State, uuid: string): Promise<void> {
+  const { revision } = await mounts.read();
+  const hour = 3600;
+  const engine = {
+    ...{ path: `${mount}/`, type: mount, uuid, accessor: `${mount}_bench`, description: '' },
+    ...{ defaultLeaseTtlSeconds: hour, maxLeaseTtlSeconds: hour, forceNoCache: false, local: false },
+    ...{ sealWrap: false, externalEntropyAccess: false, options: null },
+  };
+  if (!(await mounts.insert(engine, revision))) throw new Error('the engine could not be enabled');
 }
-
-const generateKeyPair = () =>
-  promisify(generateKeyPairOfType)('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-  });

@@ -1,4 +1,5 @@
 import type { KeyVaultStandIn } from '../../src/local/key-vault/index.ts';
+import { heldKeyPrefix } from '../harness/held-keys.ts';
 
 /** Imports as the vaults see them. */
 export interface ImportWatch {
@@ -13,16 +14,13 @@ export interface ImportWatch {
   stop(): void;
 }
 
-/** What the names of the wave's keys begin with, here and in the vaults. */
-export const wavePrefix = 'wave-';
-
 export function watchImports(keyVault: KeyVaultStandIn, isTarget: (vault: string) => boolean): ImportWatch {
   const watch = { imports: 0, throttled: 0, calls: 0, lastTime: NaN };
   const stop = keyVault.onCall(({ vault, operation, name, status }) => {
     if (!isTarget(vault)) return;
     watch.calls++;
     if (status === 429) watch.throttled++;
-    if (operation !== 'import' || status !== 200 || !name.startsWith(wavePrefix)) return;
+    if (operation !== 'import' || status !== 200 || !name.startsWith(heldKeyPrefix)) return;
     watch.imports++;
     watch.lastTime = performance.now();
   });
