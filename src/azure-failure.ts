@@ -3,6 +3,7 @@
  * effect, and is it worth another try.
  *
  * - `forbidden`: the principal lacks a permission; no effect. Somebody may grant it later.
+ * - `shut-out`: the vault's network rules don't let this service in; no effect. Says nothing about permissions.
  * - `credentials`: Entra refused the credentials, or they belong to another tenant; no effect.
  * - `no-such-vault`: the vault's name doesn't resolve; no effect. It may be created later.
  * - `refused`: the service understood the request and will never accept it (SKU, malformed); no effect.
@@ -14,6 +15,7 @@
  */
 export type AzureFailureKind =
   | 'forbidden'
+  | 'shut-out'
   | 'credentials'
   | 'no-such-vault'
   | 'refused'

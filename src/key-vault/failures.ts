@@ -49,7 +49,7 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
       return failed('credentials', `it refused the token: ${message}`);
     case 403:
       if (innerCode === 'ForbiddenByFirewall' || innerCode === 'ForbiddenByConnection') {
-        return failed('forbidden', `its network rules don't let this service in (${innerCode})`);
+        return failed('shut-out', `its network rules don't let this service in (${innerCode})`);
       }
       return failed(
         'forbidden',

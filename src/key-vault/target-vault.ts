@@ -59,8 +59,8 @@ export interface TargetVault {
   importPlain(keyName: string, privateKey: Buffer, options: ImportOptions): Promise<VaultKey>;
   /** Makes one version what it should be, whatever it was. */
   updateVersion(keyName: string, version: string, attributes: VersionAttributes & Deadline): Promise<VaultKey>;
-  /** @returns false if there was no such key */
-  deleteKey(keyName: string, options: Deadline): Promise<boolean>;
+  /** @returns the key that was deleted, as its newest version was; undefined if there was none */
+  deleteKey(keyName: string, options: Deadline): Promise<VaultKey | undefined>;
   /** All versions, in no order. Needs the `list` permission. */
   listVersions(keyName: string): Promise<VersionSummary[]>;
   /**
@@ -195,7 +195,8 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
     async deleteKey(keyName, { deadline }) {
       const call = { action: `delete key "${keyName}"`, permission: 'delete', changes: true } as const;
       const deleted = run(call, (options) => changes.beginDeleteKey(keyName, options), deadline);
-      return (await undefinedIfAbsent(deleted)) !== undefined;
+      const key = (await undefinedIfAbsent(deleted))?.getResult();
+      return key && toVaultKey(key);
     },
 
     async listVersions(keyName) {

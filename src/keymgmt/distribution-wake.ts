@@ -1,5 +1,11 @@
 import type { Announcer, DistributionSubject } from '../reconcile/intents.ts';
-import type { DistributionReference, DistributionState, KeyReference } from '../state/key-records.ts';
+import type {
+  DistributionRecord,
+  DistributionReference,
+  DistributionState,
+  KeyReference,
+  Stored,
+} from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 
 /** A distribution that was announced, with what to wake it by. */
@@ -49,4 +55,10 @@ export async function clearRefusal(keys: KeyStore, reference: DistributionRefere
     const { refusal: _refusal, ...rest } = current;
     if (await keys.putDistribution(reference, rest)) return;
   }
+}
+
+/** @returns what is to be written to have the vault try again; nothing if it refused nothing */
+export function withoutRefusal({ distribution }: DistributionState): Stored<DistributionRecord>[] {
+  const { refusal, ...rest } = distribution;
+  return refusal === undefined ? [] : [rest];
 }

@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 import { guardOfKey, type Announcer } from '../reconcile/intents.ts';
 import type { DistributionState, KeyReference, KeyState } from '../state/key-records.ts';
-import type { KeyStore } from '../state/keys.ts';
+import { mostSeenAtOnce, type KeyStore } from '../state/keys.ts';
 import type { NameIndex } from '../state/names.ts';
-import { announceAll, clearRefusal, wakeAll } from './distribution-wake.ts';
+import { announceAll, clearRefusal, wakeAll, withoutRefusal } from './distribution-wake.ts';
 import {
   decideCreation,
   decideDeletion,
@@ -95,7 +95,10 @@ export function createKeys(options: KeysOptions): Keys {
     const guard = changes.length > 0 ? guardOfKey(state) : undefined;
     const stamps = await announceAll(announcer, reference, affected, guard);
     if (changesMinimum) await announceAll(announcer, reference, withheld(state, affected), guard);
-    if (changes.length > 0 && !(await keys.update(state, { minEnabledVersion, deletionAllowed }))) return undefined;
+    // In one write with the change: whoever follows it must not find a refusal of what was wanted before.
+    const cleared = affected.flatMap(withoutRefusal).slice(0, mostSeenAtOnce);
+    if (changes.length > 0 && !(await keys.update(state, { minEnabledVersion, deletionAllowed }, cleared)))
+      return undefined;
     for (const { distribution } of affected)
       await clearRefusal(keys, { ...reference, provider: distribution.provider });
     return wakeAll(announcer, stamps, () => settlement.settle(reference, providerNames(affected), waiting));

@@ -138,6 +138,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return recorded && (intent === undefined || intents.remove(intent));
       }
       case 'forbidden':
+      case 'shut-out':
       case 'credentials':
       case 'no-such-vault': {
         const time = retryTime(now(), attempts, refusedDelaySeconds);

@@ -38,7 +38,14 @@ export interface KeyStore {
   readPrivateKey(reference: KeyReference, version: number): Promise<Buffer | undefined>;
   /** Makes the key with its first version. */
   create(reference: KeyReference, key: KeyRecord, material: VersionMaterial): Promise<boolean>;
-  update(state: KeyState, changes: Partial<Pick<KeyRecord, 'minEnabledVersion' | 'deletionAllowed'>>): Promise<boolean>;
+  /**
+   * Changes the key, and with it up to {@link mostSeenAtOnce} of its distributions: whoever follows the one sees the others.
+   */
+  update(
+    state: KeyState,
+    changes: Partial<Pick<KeyRecord, 'minEnabledVersion' | 'deletionAllowed'>>,
+    distributions: readonly Stored<DistributionRecord>[],
+  ): Promise<boolean>;
   /** Adds the version that follows the latest one. */
   addVersion(state: KeyState, material: VersionMaterial): Promise<boolean>;
   addDistribution(state: KeyState, distribution: DistributionRecord): Promise<boolean>;
@@ -156,8 +163,9 @@ export function createKeyStore({ table, tableName, encryption }: KeyStoreOptions
       ]);
     },
 
-    update(state, changes) {
-      return table.transact(keyPartition(state.reference), [replaceKey(state, changes)]);
+    update(state, changes, distributions) {
+      const partition = keyPartition(state.reference);
+      return table.transact(partition, [replaceKey(state, changes), ...distributions.map(replaceDistribution)]);
     },
 
     async addVersion(state, material) {

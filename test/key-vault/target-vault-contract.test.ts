@@ -15,6 +15,7 @@ const stops: (() => unknown)[] = [];
 let url = '';
 let real: TargetVault;
 let credential: TokenCredential;
+let setFirewall: (allowed: readonly string[] | undefined) => void;
 let setPermissions: (words: readonly (typeof permissions)[number][]) => void;
 
 const pair = () =>
@@ -51,6 +52,7 @@ beforeAll(async () => {
   url = keyVault.vaults.get('contract')?.uri ?? '';
   credential = directory.credentialOf(principal);
   real = createTargetVault({ name: 'contract', url, credential });
+  setFirewall = (allowed) => keyVault.control('contract').setFirewall(allowed);
   setPermissions = (words) => keyVault.control('contract').setAccess(principal.objectId, { keys: words });
 });
 
@@ -77,9 +79,9 @@ describe.each<[string, () => TargetVault]>([
     return (await Array.fromAsync(vault().listKeys())).flat();
   }
 
-  it('says undefined for a key that isn’t there, and false when there is none to delete', async () => {
+  it('says undefined for a key that isn’t there, also of one that is to be deleted', async () => {
     expect(await vault().getKey('missing')).toBeUndefined();
-    expect(await vault().deleteKey('missing', inTime)).toBe(false);
+    expect(await vault().deleteKey('missing', inTime)).toBeUndefined();
   });
 
   it('makes key exchange keys that can do nothing but receive', async () => {
@@ -192,8 +194,10 @@ describe.each<[string, () => TargetVault]>([
   });
 
   it('deletes, and keeps the name from being used again', async () => {
-    await importWrapped('deleted');
-    expect(await vault().deleteKey('deleted', inTime)).toBe(true);
+    const { version, publicKey } = await importWrapped('deleted');
+    const deleted = await vault().deleteKey('deleted', inTime);
+    expect(deleted).toMatchObject({ version, type: 'RSA-HSM' });
+    expect(deleted?.publicKey.equals(publicKey)).toBe(true);
     expect(await vault().getKey('deleted')).toBeUndefined();
     await expect(importWrapped('deleted')).rejects.toMatchObject({ kind: 'conflict' });
   });
@@ -234,6 +238,17 @@ describe('what the real one makes of failures', () => {
       });
     } finally {
       setPermissions(permissions);
+    }
+  });
+
+  it('a firewall in the way is no missing permission', async () => {
+    setFirewall([]);
+    try {
+      const shutOut = { kind: 'shut-out', message: expect.stringContaining('network rules') as string };
+      await expect(real.getKey('any')).rejects.toMatchObject(shutOut);
+      await expect(Array.fromAsync(real.listKeys())).rejects.toMatchObject(shutOut);
+    } finally {
+      setFirewall(undefined);
     }
   });
 

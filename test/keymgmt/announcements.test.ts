@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AzureFailure } from '../../src/azure-failure.ts';
 import type { KeyStore } from '../../src/state/keys.ts';
 import { createWorld, openHouse, settle, type House, type MemoryWorld } from '../support/house.ts';
 import { Crash } from '../support/interruptions.ts';
@@ -92,6 +93,21 @@ describe.each(naps)(
     });
   },
 );
+
+it('a process that dies after changing the minimum of a key that a vault refused has left work for the timer', async () => {
+  await distributed();
+  const vault = world.vault(vaultOf('p'));
+  const original = vault.importWrapped;
+  vault.importWrapped = () => Promise.reject(new AzureFailure('refused', 'not today'));
+  await other.keys.rotate(key, waiting);
+  expect(await settle(world, other)).toBe(true);
+  expect((await other.distributions.read(distribution))?.warnings.join()).toContain('not today');
+  vault.importWrapped = original;
+  sleepBefore('update', () => Promise.resolve());
+  await expect(sleeper.keys.write(key, { minEnabledVersion: 2 }, waiting)).rejects.toThrow(Crash);
+  world.queue.length = 0;
+  await expectAgreement();
+});
 
 it('what was announced and never comes is forgotten in the end', async () => {
   await distributed();

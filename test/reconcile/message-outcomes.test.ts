@@ -87,7 +87,7 @@ describe('completed, with another message for later:', () => {
 });
 
 describe('completed, to be tried again by the timer:', () => {
-  const kinds: AzureFailureKind[] = ['forbidden', 'credentials', 'no-such-vault'];
+  const kinds: AzureFailureKind[] = ['forbidden', 'shut-out', 'credentials', 'no-such-vault'];
   it.each(kinds.flatMap((kind) => [[kind, 'getKey'] as const, [kind, 'importWrapped'] as const]))(
     '%s, told by %s',
     async (kind, method) => {

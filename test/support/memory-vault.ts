@@ -125,7 +125,8 @@ export function createMemoryVault(name: string, exchangeKey: KeyObject, now = ()
     },
     async deleteKey(keyName, options) {
       checkTime(options);
-      return move(keyName, held, deleted);
+      const newest = held.get(keyName)?.at(-1);
+      return move(keyName, held, deleted) ? copy(newest) : undefined;
     },
     listVersions: async (keyName) => (held.get(keyName) ?? []).map((version) => ({ ...version })),
     async *listKeys() {

@@ -31,8 +31,7 @@ export function createGovernedVault(vault: TargetVault, govern: Govern): TargetV
     getKeyVersion: (keyName, version) => govern(usingKey, () => vault.getKeyVersion(keyName, version)),
     updateVersion: (keyName, version, attributes) =>
       govern(usingKey, () => vault.updateVersion(keyName, version, attributes)),
-    // Nobody says what size the deleted key had: the largest, then.
-    deleteKey: (keyName, options) => govern({ kind: 'useHsmRsa4096' }, () => vault.deleteKey(keyName, options)),
+    deleteKey: (keyName, options) => govern(usingKey, () => vault.deleteKey(keyName, options)),
     listVersions: (keyName) => govern(listing, () => vault.listVersions(keyName)),
     listKeys: () => governPages(vault.listKeys(), govern),
     getDeletedKey: (keyName) => govern({ kind: 'other' }, () => vault.getDeletedKey(keyName)),

@@ -174,7 +174,7 @@ const withdrawn: Oddity[] = [
 ];
 
 const away: [string, AzureFailureKind][] = [
-  ['is closed by its firewall', 'forbidden'],
+  ['is closed by its firewall', 'shut-out'],
   ['is renamed or gone', 'no-such-vault'],
   ['is in another tenant', 'credentials'],
   ['doesn’t answer', 'unavailable'],
@@ -184,7 +184,7 @@ const away: [string, AzureFailureKind][] = [
 /** The whole vault is out of reach, at each moment. */
 const outOfReach = away.flatMap(([what, kind]): Oddity[] => {
   const words = new RegExp(`the vault said ${kind}`);
-  const isRefusal = kind === 'forbidden' || kind === 'no-such-vault' || kind === 'credentials';
+  const isRefusal = kind === 'shut-out' || kind === 'no-such-vault' || kind === 'credentials';
   const state = isRefusal ? 'refused' : 'pending';
   const fail: Deed = (scene) => scene.fail(kind, ...reads, ...writes);
   const outcome = { warns: words, notes: words, failure: words, isOpen: true };
@@ -192,11 +192,7 @@ const outOfReach = away.flatMap(([what, kind]): Oddity[] => {
     {
       name: `the vault ${what} before the first version`,
       before: fail,
-      // Where listing isn't permitted, a look reads keys by their names, and there is none yet.
-      outcome: {
-        ...{ name: `${state}, tried again`, ...outcome, failure: kind === 'forbidden' ? /^$/ : words },
-        ...{ states: [state, state], shows: '' },
-      },
+      outcome: { name: `${state}, tried again`, ...outcome, states: [state, state], shows: '' },
       then: agreement(2),
     },
     {
