@@ -102,7 +102,7 @@ function read(error: unknown): ReadError {
     statusCode?: unknown;
     code?: unknown;
     message?: unknown;
-    details?: { error?: { code?: unknown; innerError?: { code?: unknown } } };
+    details?: { error?: { code?: unknown; innerError?: { code?: unknown }; innererror?: { code?: unknown } } };
     response?: { headers?: { get(name: string): string | undefined } };
   };
   const retryAfter = Number(shape.response?.headers?.get(retryAfterHeader)) / 1000;
@@ -110,7 +110,8 @@ function read(error: unknown): ReadError {
     status: typeof shape.statusCode === 'number' ? shape.statusCode : undefined,
     code: text(shape.code),
     outerCode: text(shape.details?.error?.code),
-    innerCode: text(shape.details?.error?.innerError?.code),
+    // The client gives the errors of lists as they came.
+    innerCode: text((shape.details?.error?.innerError ?? shape.details?.error?.innererror)?.code),
     message: text(shape.message) ?? 'no reason given',
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   };
