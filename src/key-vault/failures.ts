@@ -1,4 +1,5 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
+import { innerErrorHeader } from './inner-errors.ts';
 import { retryAfterHeader } from './retry-after.ts';
 
 /** One call to a vault, as an operator reads about it. */
@@ -102,7 +103,7 @@ function read(error: unknown): ReadError {
     statusCode?: unknown;
     code?: unknown;
     message?: unknown;
-    details?: { error?: { code?: unknown; innerError?: { code?: unknown }; innererror?: { code?: unknown } } };
+    details?: { error?: { code?: unknown; innerError?: { code?: unknown } } };
     response?: { headers?: { get(name: string): string | undefined } };
   };
   const retryAfter = Number(shape.response?.headers?.get(retryAfterHeader)) / 1000;
@@ -110,8 +111,7 @@ function read(error: unknown): ReadError {
     status: typeof shape.statusCode === 'number' ? shape.statusCode : undefined,
     code: text(shape.code),
     outerCode: text(shape.details?.error?.code),
-    // The client gives the errors of lists as they came.
-    innerCode: text((shape.details?.error?.innerError ?? shape.details?.error?.innererror)?.code),
+    innerCode: text(shape.details?.error?.innerError?.code) ?? shape.response?.headers?.get(innerErrorHeader),
     message: text(shape.message) ?? 'no reason given',
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   };

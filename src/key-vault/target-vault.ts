@@ -5,6 +5,7 @@ import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
 import { keepBodies } from './kept-bodies.ts';
+import { keepInnerErrors } from './inner-errors.ts';
 import { noRepetitionOfThrottled } from './retry-after.ts';
 import {
   toKeyItem,
@@ -91,7 +92,7 @@ const changeTimeoutMilliseconds = 15_000;
 const recoveryPauseMilliseconds = 500;
 
 export function createTargetVault({ name, url, credential }: TargetVaultOptions): TargetVault {
-  const additionalPolicies = [noRepetitionOfThrottled];
+  const additionalPolicies = [noRepetitionOfThrottled, keepInnerErrors];
   const reads = new KeyClient(url, credential, {
     retryOptions: { maxRetries: 2, retryDelayInMs: 200 },
     additionalPolicies,
