@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isAzureFailure } from '../../azure-failure.ts';
 import type { KeyItem, TargetVault } from '../../key-vault/target-vault.ts';
 import type { HeldKey } from '../../state/inspections.ts';
 import type { ProviderReference } from '../../state/providers.ts';
 import { ownerOf } from '../target.ts';
 import { tagNames } from '../version-marks.ts';
+import { absence, createHeldDigests, type HeldDigests } from './held-digests.ts';
 
 /** A key that has to be compared with what is recorded of it. */
 export interface Suspect {
@@ -16,139 +17,142 @@ export interface Suspect {
 }
 
 export interface Listing {
-  suspects: readonly Suspect[];
+  /** Page by page, in order of their names; to be read once. Throws AzureFailure where it is read from the vault itself. */
+  suspects: AsyncIterable<readonly Suspect[]>;
+  /** False: so many keys look different that some of them were left to the next listing. */
+  isWhole: boolean;
   /** Names of keys that bear the provider's tag, and that none of the held keys is known to have. */
   strangers: readonly string[];
-  /** Held keys that were found to differ when they were last compared; those among the suspects, too. */
-  deviating: readonly HeldKey[];
-  /** False: keys were read by name, and nothing else was seen. */
+  /** False: keys are read by name, and nothing else is seen. */
   mayList: boolean;
 }
 
-/** Reads the held keys, page by page; anew with every call. */
-export type ReadHeld = () => AsyncIterable<readonly HeldKey[]>;
-
-/** What is remembered of a key that isn't in the vault. */
-const absence = 'absent';
+export interface ListingRequest {
+  vault: TargetVault;
+  reference: ProviderReference;
+  /** Reads the held keys, page by page; anew with every call. */
+  held: () => AsyncIterable<readonly HeldKey[]>;
+  /** Whether keys that were found to differ when they were last compared are suspects, whatever they look like now. */
+  judgeAnew: boolean;
+}
 
 /** Before what is remembered of a key that differs from what it should be. */
 export const deviationMark = '!';
+
+/** Keys that look different are in memory with all that the list shows of them: no more than these. */
+const mostKept = 20_000;
+
+const readsAtOnce = 8;
 
 /**
  * Goes through all keys of a vault and picks those that don't look as they did when they were last compared. Makes one
  * call for each page of the list and nothing else; or, where listing isn't permitted, reads each held key by its name.
  *
- * @throws AzureFailure if anything couldn't be read: nothing may be concluded then
+ * @throws AzureFailure if a page couldn't be read: nothing may be concluded then
  */
-export async function listVault(vault: TargetVault, reference: ProviderReference, held: ReadHeld): Promise<Listing> {
+export async function listVault(request: ListingRequest): Promise<Listing> {
   try {
-    return await byList(vault, reference, held);
+    return await byList(request);
   } catch (error) {
-    if (isAzureFailure(error, 'forbidden')) return byName(vault, held);
-    throw error;
+    if (!isAzureFailure(error, 'forbidden')) throw error;
+    return { suspects: byName(request), isWhole: true, strangers: [], mayList: false };
   }
 }
 
-async function byList(vault: TargetVault, { mount, provider }: ProviderReference, held: ReadHeld): Promise<Listing> {
-  const { settled, unsettled } = await readHeld(held);
-  const byKmsName = new Map<string | undefined, HeldKey>(unsettled.map((entry) => [entry.kmsName, entry]));
-  const nameless = new Map(unsettled.filter(({ kmsName }) => kmsName === undefined).map((entry) => [entry.key, entry]));
-  const prefix = `${ownerOf(mount, provider)}/`;
-  const suspects = new Map<string, Suspect>();
-  const changed = new Map<string, Omit<Suspect, 'held'>>();
+async function byList(request: ListingRequest): Promise<Listing> {
+  const { vault, reference } = request;
+  const known = await readHeld(request);
+  const prefix = `${ownerOf(reference.mount, reference.provider)}/`;
+  const kept: Kept = { named: new Map(), nameless: new Map() };
   const strangers: string[] = [];
-  const listed = new Set<string>();
+  let isWhole = true;
+  const keep = (items: Map<string, KeyItem>, name: string, item: KeyItem) => {
+    if (kept.named.size + kept.nameless.size < mostKept) items.set(name, item);
+    else isWhole = false;
+  };
   for await (const page of vault.listKeys()) {
     for (const item of page) {
-      const remembered = settled.get(item.name);
-      if (remembered !== undefined) {
-        const seen = digestOf(item);
-        if (remembered !== seen) changed.set(item.name, { item, seen });
-        settled.delete(item.name);
-        continue;
-      }
-      const known = byKmsName.get(item.name);
-      if (known !== undefined) {
-        listed.add(known.key);
-        const seen = digestOf(item);
-        if (!isRemembered(known, seen)) suspects.set(known.key, { held: known, item, seen });
-        continue;
-      }
+      const seen = digestOf(item);
+      const isAsKnown = known.named.show(item.name, seen);
+      if (isAsKnown === false) keep(kept.named, item.name, item);
+      if (isAsKnown !== undefined) continue;
       const owner = item.tags[tagNames.owner];
       if (owner?.startsWith(prefix) !== true) continue;
-      const entry = nameless.get(owner.slice(prefix.length));
-      if (entry !== undefined) {
-        listed.add(entry.key);
-        suspects.set(entry.key, { held: entry, item, seen: digestOf(item) });
-      } else strangers.push(item.name);
+      const key = owner.slice(prefix.length);
+      if (known.nameless.show(key, seen) === undefined) strangers.push(item.name);
+      else keep(kept.nameless, key, item);
     }
   }
-  for (const [kmsName, remembered] of settled) {
-    if (remembered !== absence) changed.set(kmsName, { seen: absence });
-  }
-  for (const entry of unsettled) {
-    if (!listed.has(entry.key) && !isRemembered(entry, absence)) {
-      suspects.set(entry.key, { held: entry, seen: absence });
-    }
-  }
-  for (const suspect of await findChanged(held, changed)) suspects.set(suspect.held.key, suspect);
-  return { suspects: [...suspects.values()], strangers, deviating: unsettled.filter(isDeviating), mayList: true };
+  return { suspects: findSuspects(request, known, kept), isWhole, strangers, mayList: true };
 }
 
-/**
- * Of most keys nothing is kept but the name in the vault and what was seen there: they are all in memory for as long as
- * the list takes, and most of them haven't changed.
- */
-async function readHeld(held: ReadHeld): Promise<{ settled: Map<string, string>; unsettled: HeldKey[] }> {
-  const settled = new Map<string, string>();
-  const unsettled: HeldKey[] = [];
-  for await (const page of held()) {
-    for (const entry of page) {
-      const { kmsName, seen } = entry;
-      if (kmsName === undefined || seen === undefined || isDeviating(entry)) unsettled.push(entry);
-      else settled.set(kmsName, seen);
-    }
-  }
-  return { settled, unsettled };
+interface Known {
+  /** By their names in the vault. */
+  named: HeldDigests;
+  /** By their own names, which are in the owner tag: what they are called in the vault isn't known yet. */
+  nameless: HeldDigests;
+  hasDeviating: boolean;
 }
 
-/** Reads again what is held of changed keys. One that was booked anew meanwhile is left to the next look. */
-async function findChanged(
-  held: ReadHeld,
-  changed: ReadonlyMap<string, Omit<Suspect, 'held'>>,
-): Promise<readonly Suspect[]> {
-  const suspects: Suspect[] = [];
-  if (changed.size === 0) return suspects;
-  for await (const page of held()) {
-    for (const entry of page) {
-      const change = entry.kmsName === undefined ? undefined : changed.get(entry.kmsName);
-      if (change !== undefined) suspects.push({ held: entry, ...change });
-    }
-  }
-  return suspects;
+interface Kept {
+  named: Map<string, KeyItem>;
+  nameless: Map<string, KeyItem>;
 }
 
-async function byName(vault: TargetVault, held: ReadHeld): Promise<Listing> {
-  const suspects: Suspect[] = [];
-  const deviating: HeldKey[] = [];
+async function readHeld({ held }: ListingRequest): Promise<Known> {
+  const known = { named: createHeldDigests(), nameless: createHeldDigests(), hasDeviating: false };
   for await (const page of held()) {
     for (const entry of page) {
-      if (isDeviating(entry)) deviating.push(entry);
-      const suspect = await readByName(vault, entry);
-      if (suspect !== undefined) suspects.push(suspect);
+      const { key, kmsName, seen } = entry;
+      if (kmsName === undefined) known.nameless.add(key, undefined);
+      else known.named.add(kmsName, seen && withoutMark(seen));
+      known.hasDeviating ||= isDeviating(entry);
     }
   }
-  return { suspects, strangers: [], deviating, mayList: false };
+  return known;
+}
+
+/** Reads again what is held, of which too little was kept. What was booked anew meanwhile is left to the next look. */
+async function* findSuspects(
+  { held, judgeAnew }: ListingRequest,
+  { named, nameless, hasDeviating }: Known,
+  kept: Kept,
+): AsyncIterable<readonly Suspect[]> {
+  if (named.changedCount() + nameless.changedCount() === 0 && !(judgeAnew && hasDeviating)) return;
+
+  function toSuspect(entry: HeldKey): Suspect | undefined {
+    const { key, kmsName } = entry;
+    const seen = kmsName === undefined ? nameless.changeOf(key) : named.changeOf(kmsName);
+    if (seen === undefined || isRemembered(entry, seen)) {
+      return judgeAnew && isDeviating(entry) ? { held: entry, seen: entry.seen ?? '' } : undefined;
+    }
+    const item = kmsName === undefined ? kept.nameless.get(key) : kept.named.get(kmsName);
+    if (item !== undefined) return { held: entry, item, seen };
+    return seen === absence ? { held: entry, seen } : undefined;
+  }
+
+  for await (const page of held()) yield page.map(toSuspect).filter((suspect) => suspect !== undefined);
+}
+
+async function* byName({ vault, held, judgeAnew }: ListingRequest): AsyncIterable<readonly Suspect[]> {
+  for await (const page of held()) {
+    for (let start = 0; start < page.length; start += readsAtOnce) {
+      const group = page.slice(start, start + readsAtOnce);
+      const read = await Promise.all(group.map((entry) => readByName(vault, entry, judgeAnew)));
+      yield read.filter((suspect) => suspect !== undefined);
+    }
+  }
 }
 
 /** @returns undefined if the key looks as it did when it was last compared */
-async function readByName(vault: TargetVault, entry: HeldKey): Promise<Suspect | undefined> {
+async function readByName(vault: TargetVault, entry: HeldKey, judgeAnew: boolean): Promise<Suspect | undefined> {
   // Its name is found out by comparing it; then it is read by that.
   if (entry.kmsName === undefined) return { held: entry, seen: '' };
   const key = await vault.getKey(entry.kmsName);
   const item = key && { name: entry.kmsName, enabled: key.enabled, tags: key.tags, updatedTime: key.updatedTime };
   const seen = item === undefined ? absence : digestOf(item, key?.version);
-  return isRemembered(entry, seen) ? undefined : { held: entry, seen, ...(item && { item }) };
+  if (!isRemembered(entry, seen)) return { held: entry, seen, ...(item && { item }) };
+  return judgeAnew && isDeviating(entry) ? { held: entry, seen: entry.seen ?? '' } : undefined;
 }
 
 /** Whether the key was found to differ when it was last compared. */
@@ -156,13 +160,18 @@ export function isDeviating({ seen }: Pick<HeldKey, 'seen'>): boolean {
   return seen?.startsWith(deviationMark) ?? false;
 }
 
+/** What was seen, without what it was judged to be. */
+export function withoutMark(seen: string): string {
+  return isDeviating({ seen }) ? seen.slice(deviationMark.length) : seen;
+}
+
 function isRemembered({ seen }: HeldKey, now: string): boolean {
-  return seen === now || seen === deviationMark + now;
+  return seen !== undefined && withoutMark(seen) === now;
 }
 
 /** Of all that a list shows of a key. */
 export function digestOf({ name, enabled, tags, updatedTime }: KeyItem, version = ''): string {
   const sorted = Object.entries(tags).sort(([left], [right]) => (left < right ? -1 : 1));
   const text = JSON.stringify([name, enabled, updatedTime.getTime(), sorted, version]);
-  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+  return hash('sha256', text, 'base64url').slice(0, 16);
 }

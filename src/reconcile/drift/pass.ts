@@ -8,7 +8,7 @@ import type { KeyStore } from '../../state/keys.ts';
 import type { ProviderRecord, ProviderReference, ProviderStore } from '../../state/providers.ts';
 import type { Targets } from '../target.ts';
 import { tagNames } from '../version-marks.ts';
-import { deviationMark, isDeviating, listVault, type Suspect } from './listing.ts';
+import { deviationMark, listVault, withoutMark, type Suspect } from './listing.ts';
 import type { Look } from './look.ts';
 import { lightIntervalSeconds } from './schedule.ts';
 
@@ -90,20 +90,21 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       lightTime !== undefined && began.getTime() - lightTime.getTime() < (lightIntervalSeconds * 1000) / 2;
     if (isRecent && progress.thoroughCursor !== undefined) return true;
 
-    const held = () => inspections.held(reference);
-    const { suspects, strangers, deviating, mayList } = await listVault(vault, reference, held);
     const drift = provider.drift ?? 'repair';
-    const known = new Set(suspects.map((suspect) => suspect.held.key));
-    const judgedAnew = drift === progress.drift ? [] : deviating.filter(({ key }) => !known.has(key));
-    const toLookAt = [...suspects, ...judgedAnew.map((entry): Suspect => ({ held: entry, seen: entry.seen ?? '' }))];
-    const { isComplete } = await lookAt(visit, toLookAt);
+    const held = () => inspections.held(reference);
+    const listing = await listVault({ vault, reference, held, judgeAnew: drift !== progress.drift });
+    const { suspects, isWhole, strangers, mayList } = listing;
+    const failures: AzureFailure[] = [];
+    for await (const page of suspects) {
+      if (now() >= visit.until || !(await lookAt(visit, page, failures)).isComplete) return false;
+    }
     progress.mayList = mayList;
-    if (!isComplete) return false;
-    const extras = mayList ? await confirmExtras(visit, strangers, progress.extras) : progress.extras;
+    if (!isWhole) return false;
+    const { extras, extraCount } = mayList ? await confirmExtras(visit, strangers, progress.extras) : progress;
     progress.lightTime = began;
     progress.drift = drift;
-    progress.extras = extras.slice(0, mostExtras);
-    progress.extraCount = extras.length;
+    progress.extras = extras;
+    progress.extraCount = extraCount;
     return true;
   }
 
@@ -118,7 +119,7 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
     for await (const page of inspections.held(visit.reference, progress.thoroughCursor)) {
       for (let start = 0; start < page.length; start += looksAtOnce) {
         const group = page.slice(start, start + looksAtOnce);
-        const { isComplete, lastKey } = await lookAt(visit, group.map(asItWas));
+        const { isComplete, lastKey } = await lookAt(visit, group.map(asItWas), []);
         if (lastKey !== undefined) progress.thoroughCursor = lastKey;
         if (!isComplete) return false;
       }
@@ -131,14 +132,15 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
 
   /**
    * Compares keys with what is recorded of them. One that can't be read is doubtful, and no reason to leave out the others.
+   * @param failures so far, to which those here are added
    * @returns whether there was time for all of them, and the last one that there was
    * @throws AzureFailure if it is the whole vault that can't be read
    */
   async function lookAt(
     visit: Visit,
     suspects: readonly Suspect[],
+    failures: AzureFailure[],
   ): Promise<{ isComplete: boolean; lastKey?: string }> {
-    const failures: AzureFailure[] = [];
     let lastKey: string | undefined;
     for (let start = 0; start < suspects.length; start += looksAtOnce) {
       if (now() >= visit.until) return { isComplete: false, ...(lastKey !== undefined && { lastKey }) };
@@ -182,17 +184,25 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
     }
   }
 
-  /** A key that seems to be extra may have been distributed or removed while the list was made. */
+  /**
+   * A key that seems to be extra may have been distributed or removed while the list was made. Only those that will be
+   * named are read; they stay the same for as long as they are there.
+   */
   async function confirmExtras(
     { reference, vault }: Visit,
     strangers: readonly string[],
     known: readonly string[],
-  ): Promise<string[]> {
-    const extras: string[] = [];
+  ): Promise<Pick<InspectionRecord, 'extras' | 'extraCount'>> {
+    const knownNames = new Set(known);
+    const extras = strangers.filter((name) => knownNames.has(name));
+    let extraCount = strangers.length;
     for (const name of strangers) {
-      if (known.includes(name) || (await isExtra(reference, vault, name))) extras.push(name);
+      if (extras.length >= mostExtras) break;
+      if (knownNames.has(name)) continue;
+      if (await isExtra(reference, vault, name)) extras.push(name);
+      else extraCount--;
     }
-    return extras;
+    return { extras, extraCount };
   }
 
   async function isExtra(reference: ProviderReference, vault: TargetVault, name: string): Promise<boolean> {
@@ -216,10 +226,6 @@ function isOfTheVault({ kind }: AzureFailure): boolean {
 
 function asItWas(held: HeldKey): Suspect {
   return { held, seen: held.seen ?? '' };
-}
-
-function withoutMark(seen: string): string {
-  return isDeviating({ seen }) ? seen.slice(deviationMark.length) : seen;
 }
 
 function isSame(left: HeldKey, right: HeldKey): boolean {
