@@ -2,6 +2,7 @@ import { describeDeviations, describeStray } from '../reconcile/drift/findings.t
 import { isRead } from '../reconcile/drift/observe.ts';
 import { thoroughIntervalSeconds } from '../reconcile/drift/pass.ts';
 import { lightIntervalSeconds } from '../reconcile/drift/schedule.ts';
+import { isUnsure } from '../reconcile/placements.ts';
 import { has } from '../reconcile/plan.ts';
 import type { HeldKey, InspectionRecord, InspectionStore } from '../state/inspections.ts';
 import type { DistributionState, KeyState, PlacementRecord } from '../state/key-records.ts';
@@ -11,7 +12,7 @@ import type { DriftPolicy, ProviderReference, ProviderStore } from '../state/pro
 /**
  * `confirmed`: a read showed it to be as it should. `imported`: the vault's reply to a change said so, and no read has yet.
  * `pending`: on its way. `refused`: the vault said no. `drifted`, `missing`: somebody changed it or it is gone. `unknown`:
- * too long ago that it was read.
+ * too long ago that it was read, or a change of it ended without an answer.
  */
 export type VersionState = 'confirmed' | 'imported' | 'pending' | 'refused' | 'drifted' | 'missing' | 'unknown';
 
@@ -45,6 +46,8 @@ export interface StatusPage {
   /** At most this many keys. */
   limit: number;
 }
+
+const unseenEnd = "it isn't known how the last change of it ended, so it is made once more";
 
 /** Missed so often, what a pass saw is no longer known. */
 const lightLimitSeconds = 3 * lightIntervalSeconds;
@@ -158,5 +161,6 @@ function judge({ state, entry }: Known, placement: PlacementRecord): Pick<Versio
     const change = placement.enabled ? 'it is yet to be disabled' : 'it is yet to be enabled';
     return refusal === undefined ? { state: 'pending', reason: change } : { state: 'refused', reason: refusal.reason };
   }
+  if (isUnsure(placement)) return { state: 'unknown', reason: unseenEnd };
   return isRead(placement) ? { state: 'confirmed' } : { state: 'imported', reason: 'no read has shown it yet' };
 }

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { isAzureFailure } from '../azure-failure.ts';
 import { isKeyfleetError } from '../errors.ts';
-import type { Attempt, DistributionRecord, DistributionReference, Stored } from '../state/key-records.ts';
+import type {
+  Attempt,
+  DistributionRecord,
+  DistributionReference,
+  PlacementRecord,
+  Stored,
+} from '../state/key-records.ts';
 import type { KeyStore } from '../state/keys.ts';
 import { amendDistribution, type Amendment } from './amend-distribution.ts';
+import { doubtCopy, isUnsure } from './placements.ts';
 
 /** A call that changes a vault takes at most this long, or it is broken off. */
 const callSeconds = 15;
@@ -13,6 +20,14 @@ const marginSeconds = 10;
 
 /** How long a vault may still be at a call whose connection broke, or that it says failed. */
 const lostReplySeconds = 2;
+
+/** What a call is about. */
+export interface Subject {
+  /** What {@link Attempt.version} says. */
+  version: number;
+  /** The copy that is enabled or disabled: until it is recorded how the call ended, that is not known of it. */
+  turned?: { placement: PlacementRecord; kmsVersion: string };
+}
 
 /**
  * Lets one process at a time change a key in a vault. Key Vault has no compare-and-set and an import can't be taken back,
@@ -26,7 +41,6 @@ export interface Leases {
    * Makes one call to the vault under a lease. If it fails, the lease is given back; if it doesn't, that is left to
    * {@link end}.
    * @param distribution as it was when the call was decided on
-   * @param version what {@link Attempt.version} says
    * @param call must have ended by `deadline`
    * @returns undefined if the distribution was changed meanwhile: no call was made
    * @throws what the call throws
@@ -34,7 +48,7 @@ export interface Leases {
   during<T>(
     reference: DistributionReference,
     distribution: Stored<DistributionRecord>,
-    version: number,
+    subject: Subject,
     call: (deadline: Date) => Promise<T>,
   ): Promise<{ holder: string; result: T } | undefined>;
   /**
@@ -50,10 +64,11 @@ export function createLeases({ keys, now }: { keys: KeyStore; now: () => Date })
   async function take(
     reference: DistributionReference,
     distribution: Stored<DistributionRecord>,
-    version: number,
+    { version, turned }: Subject,
   ): Promise<Attempt | undefined> {
     const attempt = { version, until: inSeconds(callSeconds + marginSeconds), holder: randomUUID() };
-    if (await keys.putDistribution(reference, { ...distribution, attempt })) return attempt;
+    const doubted = turned && doubtCopy(turned.placement, turned.kmsVersion, true);
+    if (await keys.putDistribution(reference, { ...distribution, attempt }, doubted)) return attempt;
     // Where a reply was lost, the client repeated the write and met its own.
     const current = await keys.readDistribution(reference);
     return current?.attempt?.holder === attempt.holder ? attempt : undefined;
@@ -65,6 +80,25 @@ export function createLeases({ keys, now }: { keys: KeyStore; now: () => Date })
       const { attempt: _attempt, ...distribution } = current.distribution;
       return amendment({ ...current, distribution }, state);
     });
+
+  /** What an earlier call may have left in the vault is as unknown as before this one, which had no effect. */
+  function takeBack(
+    reference: DistributionReference,
+    { holder }: Attempt,
+    { attempt: earlier }: DistributionRecord,
+    { version, turned }: Subject,
+  ): Promise<boolean> {
+    return end(reference, holder, ({ distribution, placements }) => {
+      const known = placements.find((placement) => placement.version === version);
+      return {
+        distribution: { ...distribution, ...(earlier && { attempt: earlier }) },
+        ...(known &&
+          turned && {
+            placement: doubtCopy(known, turned.kmsVersion, isUnsure(turned.placement, turned.kmsVersion)),
+          }),
+      };
+    });
+  }
 
   /** What was attempted stays on record; a call that took all its time is given the rest of the lease. */
   function leaveOpen(reference: DistributionReference, { holder, until }: Attempt): Promise<boolean> {
@@ -79,21 +113,16 @@ export function createLeases({ keys, now }: { keys: KeyStore; now: () => Date })
   return {
     heldUntil: ({ attempt }) => (attempt !== undefined && attempt.until > now() ? attempt.until : undefined),
 
-    async during(reference, distribution, version, call) {
-      const attempt = await take(reference, distribution, version);
+    async during(reference, distribution, subject, call) {
+      const attempt = await take(reference, distribution, subject);
       if (attempt === undefined) return undefined;
       try {
         const result = await call(new Date(attempt.until.getTime() - marginSeconds * 1000));
         return { holder: attempt.holder, result };
       } catch (error) {
         if (isAzureFailure(error, 'unknown-outcome')) await leaveOpen(reference, attempt);
-        else if (isAzureFailure(error) || isKeyfleetError(error)) {
-          // What an earlier call may have left in the vault is as unknown as before this one.
-          const { attempt: earlier } = distribution;
-          await end(reference, attempt.holder, ({ distribution: current }) => ({
-            distribution: { ...current, ...(earlier && { attempt: earlier }) },
-          }));
-        }
+        else if (isAzureFailure(error) || isKeyfleetError(error))
+          await takeBack(reference, attempt, distribution, subject);
         throw error;
       }
     },

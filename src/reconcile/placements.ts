@@ -1,22 +1,38 @@
 import type { Copy, PlacementRecord } from '../state/key-records.ts';
 
-/** A placement one of whose copies was changed. */
-export function replaceCopy(placement: PlacementRecord, copy: Copy): PlacementRecord {
-  const replaced = (known: Copy) => copyOf(known.kmsVersion === copy.kmsVersion ? copy : known);
-  const { duplicates } = placement;
-  return { ...placement, ...replaced(placement), ...(duplicates && { duplicates: duplicates.map(replaced) }) };
+/** Every copy of the version, the one that callers are told of first. */
+export function copiesOf(placement: PlacementRecord): Copy[] {
+  return [copyOf(placement), ...(placement.duplicates ?? [])];
 }
 
 /** A placement one of whose copies was given what it should have. */
 export function updateCopy(placement: PlacementRecord, { kmsVersion, enabled }: Copy): PlacementRecord {
-  const replaced = replaceCopy(placement, { kmsVersion, enabled });
+  const replaced = replaceCopy(placement, kmsVersion, () => ({ kmsVersion, enabled }));
   if (placement.kmsVersion !== kmsVersion) return replaced;
   const { deviations: _mended, ...mended } = replaced;
   return mended;
 }
 
-function copyOf({ kmsVersion, enabled }: Copy): Copy {
-  return { kmsVersion, enabled };
+/** A placement of one of whose copies it isn't known, or is known again, whether it is enabled. */
+export function doubtCopy(placement: PlacementRecord, kmsVersion: string, unsure: boolean): PlacementRecord {
+  return replaceCopy(placement, kmsVersion, ({ enabled }) => ({ kmsVersion, enabled, unsure }));
+}
+
+/** Whether it isn't known of a copy, or of any if none is named, if it is enabled. */
+export function isUnsure(placement: PlacementRecord, kmsVersion?: string): boolean {
+  return copiesOf(placement).some(
+    (copy) => copy.unsure === true && (kmsVersion === undefined || copy.kmsVersion === kmsVersion),
+  );
+}
+
+function replaceCopy(placement: PlacementRecord, kmsVersion: string, change: (copy: Copy) => Copy): PlacementRecord {
+  const replaced = (copy: Copy) => copyOf(copy.kmsVersion === kmsVersion ? change(copy) : copy);
+  const { unsure: _unsure, duplicates, ...rest } = placement;
+  return { ...rest, ...replaced(placement), ...(duplicates && { duplicates: duplicates.map(replaced) }) };
+}
+
+function copyOf({ kmsVersion, enabled, unsure }: Copy): Copy {
+  return { kmsVersion, enabled, ...(unsure === true && { unsure }) };
 }
 
 /**
@@ -29,13 +45,19 @@ export async function addCopy(
   copy: Copy,
   readNewest: () => Promise<string | undefined>,
 ): Promise<PlacementRecord> {
-  const { duplicates = [], kmsVersion, enabled } = placement;
-  const copies = [{ kmsVersion, enabled }, ...duplicates];
+  const { duplicates = [] } = placement;
+  const copies = copiesOf(placement);
   if (copies.some((known) => known.kmsVersion === copy.kmsVersion)) return placement;
   const isNewest = (await readNewest()) === copy.kmsVersion;
   if (!isNewest) return { ...placement, duplicates: [...duplicates, copyOf(copy)] };
   // What was found out about the other one isn't true of this one.
-  const { deviations: _deviations, updatedTime: _updatedTime, readTime: _readTime, ...rest } = placement;
+  const {
+    unsure: _unsure,
+    deviations: _deviations,
+    updatedTime: _updatedTime,
+    readTime: _readTime,
+    ...rest
+  } = placement;
   return { ...rest, ...copy, duplicates: copies };
 }
 
@@ -49,6 +71,6 @@ export function forgetCopy(placement: PlacementRecord, kmsVersion: string, readT
 }
 
 /** Key Vault's ids of the version, copies included. */
-export function idsOf({ kmsVersion, duplicates = [] }: PlacementRecord): string[] {
-  return [kmsVersion, ...duplicates.map((copy) => copy.kmsVersion)];
+export function idsOf(placement: PlacementRecord): string[] {
+  return copiesOf(placement).map(({ kmsVersion }) => kmsVersion);
 }

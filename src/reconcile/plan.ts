@@ -1,4 +1,5 @@
 import type { Deviation, DistributionState, KeyState, PlacementRecord } from '../state/key-records.ts';
+import { copiesOf, isUnsure } from './placements.ts';
 
 /** One thing that a vault still has to be made to do. */
 export type Step =
@@ -17,7 +18,8 @@ export type Step =
  * The order is what keeps consumers safe. Versions are imported in ascending order, disabled ones too, because whatever
  * is imported last becomes what versionless consumers get; so an old one that is missing below a newer one is never put
  * on top. Enabling goes before mending and mending before disabling, and disabling waits until the newest version is
- * there, enabled and of use, so that a live key always has a version that works.
+ * there, enabled and of use, so that a live key always has a version that works. A version of which it isn't known
+ * whether it is enabled is enabled or disabled once more, in the same order.
  *
  * Where what somebody did in the vault is to be left alone, no step undoes it.
  *
@@ -45,15 +47,16 @@ export function nextStep(
   }
 
   const ours = present.filter((placement) => !has(placement, 'material'));
-  // What nobody saw the end of may have made it otherwise than was last confirmed.
-  const isUnsure = (version: number) => distribution.attempt?.version === version;
   const wrong = ours
     .filter((placement) => !(leavesDrift && has(placement, 'enabled')))
-    .flatMap(copiesOf)
-    .filter(({ version, enabled }) => enabled !== shouldBeEnabled(version) || isUnsure(version));
+    .flatMap((placement) => copiesOf(placement).map((copy) => ({ version: placement.version, ...copy })))
+    .filter(({ version, enabled, unsure }) => enabled !== shouldBeEnabled(version) || unsure === true);
   const toEnable = wrong.find(({ version }) => shouldBeEnabled(version));
   if (toEnable !== undefined) return setEnabled(toEnable, true);
-  const toMend = leavesDrift ? undefined : ours.find((placement) => has(placement, 'operations', 'tags'));
+  // Mending one that is unsure might disable it: that is left to the step that minds what is left.
+  const toMend = leavesDrift
+    ? undefined
+    : ours.find((placement) => has(placement, 'operations', 'tags') && !isUnsure(placement, placement.kmsVersion));
   if (toMend !== undefined) {
     const { version, kmsVersion, enabled } = toMend;
     return { kind: 'mend', version, kmsVersion, enabled };
@@ -64,17 +67,14 @@ export function nextStep(
   return setEnabled(toDisable, false);
 }
 
-function copiesOf({ version, kmsVersion, enabled, duplicates = [] }: PlacementRecord) {
-  return [{ kmsVersion, enabled }, ...duplicates].map((copy) => ({ version, ...copy }));
-}
-
 function setEnabled({ version, kmsVersion }: { version: number; kmsVersion: string }, enabled: boolean): Step {
   return { kind: 'set-enabled', version, kmsVersion, enabled };
 }
 
 /** Whether consumers could do with this version what they could with any other. */
 function isOfUse(placement: PlacementRecord): boolean {
-  return placement.enabled && !has(placement, 'missing', 'material', 'operations');
+  const isEnabled = placement.enabled && !isUnsure(placement, placement.kmsVersion);
+  return isEnabled && !has(placement, 'missing', 'material', 'operations');
 }
 
 export function has({ deviations }: PlacementRecord, ...any: Deviation[]): boolean {

@@ -87,7 +87,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 
     const exchangeKey = await importer.prepare(request);
     try {
-      const done = await leases.during(reference, distribution, step.version, (deadline) =>
+      const done = await leases.during(reference, distribution, { version: step.version }, (deadline) =>
         importer.import(request, exchangeKey, deadline),
       );
       return done === undefined ? 'done' : await recordImport(request, done.holder, done.result);
@@ -158,10 +158,11 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     context: StepContext,
   ): Promise<StepOutcome> {
     const { reference, provider, state, lane } = context;
-    const { distribution } = context.distribution;
+    const { distribution, placements } = context.distribution;
     const { kmsVersion, enabled } = step;
     const version = state.versions.find((entry) => entry.version === step.version);
-    if (version === undefined) return 'done';
+    const placement = placements.find((known) => known.version === step.version);
+    if (version === undefined || placement === undefined) return 'done';
     const vault = targets.open(provider, lane);
     const heldUntil = leases.heldUntil(distribution);
     if (heldUntil !== undefined) return { heldUntil };
@@ -174,12 +175,17 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
       operations: operationsOf(distribution),
       tags: tagsOf(reference, distribution, version),
     };
+    // Mending leaves it as it is.
+    const subject = {
+      version: step.version,
+      ...(step.kind === 'set-enabled' && { turned: { placement, kmsVersion } }),
+    };
     try {
-      const done = await leases.during(reference, distribution, step.version, async (deadline) => {
+      const done = await leases.during(reference, distribution, subject, async (deadline) => {
         const key = await vault.updateVersion(distribution.kmsName, kmsVersion, { ...wanted, deadline });
         if (key.enabled === enabled && sameMembers(key.operations, wanted.operations)) return key;
         throw new AzureFailure(
-          'unavailable',
+          'unknown-outcome',
           `Key Vault "${vault.name}" did not apply the change to key "${distribution.kmsName}"`,
         );
       });
@@ -189,9 +195,8 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         const { refusal: _refusal, delay: _delay, ...rest } = current.distribution;
         const known = current.placements.find((placement) => placement.version === step.version);
         if (known === undefined) return { distribution: rest };
-        const placement = updateCopy(known, { kmsVersion, enabled });
         const times = { confirmedTime: now(), ...(known.kmsVersion === kmsVersion && { updatedTime }) };
-        return { distribution: rest, placement: { ...placement, ...times } };
+        return { distribution: rest, placement: { ...updateCopy(known, { kmsVersion, enabled }), ...times } };
       });
     } catch (error) {
       if (!isAzureFailure(error, 'absent')) throw error;
@@ -251,7 +256,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
         `Key Vault "${vault.name}" has versions of the key "${kmsName}" that Keyfleet did not make; it is not deleted`,
       );
     }
-    const done = await leases.during(reference, distribution, wholeKey.deletion, (deadline) =>
+    const done = await leases.during(reference, distribution, { version: wholeKey.deletion }, (deadline) =>
       vault.deleteKey(kmsName, { deadline }),
     );
     if (done === undefined) return 'done';

@@ -92,6 +92,8 @@ export interface Copy {
   kmsVersion: string;
   /** As last confirmed or seen. */
   enabled: boolean;
+  /** Whether it may be otherwise by now: a call to enable or disable it is on its way, or ended without anybody seeing how. */
+  unsure?: boolean;
 }
 
 /** A version that the vault has confirmed. */

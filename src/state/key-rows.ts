@@ -65,9 +65,10 @@ export function distributionProperties(distribution: DistributionRecord): Proper
 
 export function placementProperties(placement: PlacementRecord): Properties {
   const { provider, version, kmsVersion, enabled, confirmedTime, duplicates } = placement;
-  const { updatedTime, readTime, deviations = [] } = placement;
+  const { unsure, updatedTime, readTime, deviations = [] } = placement;
   return {
     ...{ provider, version, kmsVersion, enabled, confirmedTime },
+    ...(unsure === true && { unsure }),
     ...(updatedTime && { updatedTime }),
     ...(readTime && { readTime }),
     ...(deviations.length > 0 && { deviations: deviations.join(',') }),

@@ -134,6 +134,7 @@ function isKnown(placement: PlacementRecord, known: readonly PlacementRecord[]):
     isRead(before) &&
     before.kmsVersion === placement.kmsVersion &&
     before.enabled === placement.enabled &&
+    before.unsure === placement.unsure &&
     JSON.stringify(before.duplicates) === JSON.stringify(placement.duplicates) &&
     before.updatedTime?.getTime() === placement.updatedTime?.getTime() &&
     sameMembers(before.deviations ?? [], placement.deviations ?? [])

@@ -3,6 +3,7 @@ import { isAzureFailure } from '../../azure-failure.ts';
 import type { TargetVault, VersionSummary } from '../../key-vault/target-vault.ts';
 import type { VaultKey } from '../../key-vault/transformations.ts';
 import type {
+  Copy,
   Deviation,
   DistributionReference,
   DistributionState,
@@ -81,15 +82,23 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
     return {
       ...{ provider, version: placement.version, kmsVersion },
       ...seen,
+      ...(placement.unsure === true && mayStillBeTurned(placement.version) && { unsure: true }),
       ...(placement.duplicates && { duplicates: placement.duplicates }),
       ...(deviations.length > 0 && { deviations }),
     };
   }
 
-  /** Whether it is somebody else who enabled or disabled the version, and not we who have yet to. */
-  function isTurned({ version, enabled, deviations = [] }: PlacementRecord, seenEnabled: boolean): boolean {
+  /** Whether it is somebody else who enabled or disabled the version, and not we who have yet to, or have unseen. */
+  function isTurned({ version, enabled, unsure, deviations = [] }: PlacementRecord, seenEnabled: boolean): boolean {
     const shouldBeEnabled = version >= state.key.minEnabledVersion;
-    return seenEnabled !== shouldBeEnabled && (seenEnabled !== enabled || deviations.includes('enabled'));
+    const isNews = seenEnabled !== enabled && unsure !== true;
+    return seenEnabled !== shouldBeEnabled && (isNews || deviations.includes('enabled'));
+  }
+
+  /** A call may take effect after it was looked. */
+  function mayStillBeTurned(version: number): boolean {
+    const { attempt } = distribution;
+    return attempt?.version === version && attempt.until > now;
   }
 
   /** Nothing was done to the version since we know it: with that, what a list doesn't show is known too. */
@@ -97,6 +106,7 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
     const version = versions.get(placement.version);
     return (
       placement.deviations === undefined &&
+      placement.unsure !== true &&
       placement.updatedTime?.getTime() === updatedTime.getTime() &&
       placement.enabled === enabled &&
       version !== undefined &&
@@ -145,6 +155,19 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
     return true;
   }
 
+  /** A placement whose further copies are as the list shows them. */
+  function withCopiesOf(placement: PlacementRecord, listed: ReadonlyMap<string, VersionSummary>): PlacementRecord {
+    if (placement.duplicates === undefined) return placement;
+    const duplicates = placement.duplicates.map((copy): Copy => {
+      const summary = listed.get(copy.kmsVersion);
+      if (summary === undefined) return copy;
+      const { kmsVersion, unsure } = copy;
+      const isDoubtful = unsure === true && mayStillBeTurned(placement.version);
+      return { kmsVersion, enabled: summary.enabled, ...(isDoubtful && { unsure }) };
+    });
+    return { ...placement, duplicates };
+  }
+
   function result(): Observation {
     return {
       placements: [...placements.values()].sort((left, right) => left.version - right.version),
@@ -189,16 +212,6 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
       return result();
     },
   };
-}
-
-/** A placement whose further copies are as the list shows them. */
-function withCopiesOf(placement: PlacementRecord, listed: ReadonlyMap<string, VersionSummary>): PlacementRecord {
-  if (placement.duplicates === undefined) return placement;
-  const duplicates = placement.duplicates.map(({ kmsVersion, enabled }) => ({
-    kmsVersion,
-    enabled: listed.get(kmsVersion)?.enabled ?? enabled,
-  }));
-  return { ...placement, duplicates };
 }
 
 /** Whether a read showed what was last confirmed. */

@@ -47,7 +47,7 @@ export function createRestorer({ keys, vaultNames, targets, leases, look, now }:
     if (deleted === undefined) return 'purged';
     if (deleted.tags[tagNames.owner] !== ownerTag(reference)) return 'not-ours';
     try {
-      const done = await leases.during(reference, distribution, wholeKey.recovery, (deadline) =>
+      const done = await leases.during(reference, distribution, { version: wholeKey.recovery }, (deadline) =>
         vault.recoverKey(kmsName, { deadline }),
       );
       if (done === undefined) return 'changing';
