@@ -6,7 +6,7 @@ import { type FunctionIndex, indexFunctions } from './function-index.ts';
 import type { Invoker } from './invoker.ts';
 import type { LogSink } from './logs.ts';
 import type { RpcFunctionMetadata } from './rpc.ts';
-import { connect } from './service-bus/connection.ts';
+import { connect, disconnect } from './service-bus/connection.ts';
 import { createServiceBusFunction } from './service-bus/service-bus-function.ts';
 import type { ScheduleStore } from './timers/schedule-status.ts';
 import { createTimerFunction } from './timers/timer-function.ts';
@@ -80,7 +80,7 @@ export function createTriggers(options: TriggersOptions): Triggers {
       await Promise.all(serviceBus.map((listener) => listener.stop()));
     },
     async close() {
-      await Promise.all([...clients.values()].map((client) => client.close()));
+      await Promise.all([...clients.values()].map(disconnect));
     },
   };
 }

@@ -27,3 +27,18 @@ export function connect(name: string, settings: Settings, credential: TokenCrede
     `Service Bus connection '${name}' has neither a namespace with a credential nor a connection string.`,
   );
 }
+
+/** What the client keeps to itself: its AMQP connection. */
+interface ConnectionHolder {
+  _connectionContext?: { connection?: { _connection?: NodeJS.EventEmitter } };
+}
+
+/**
+ * Closes the client and gives up what still waits for an answer: a link that is being attached would wait for its
+ * minute, and keep the process alive for as long.
+ */
+export async function disconnect(client: ServiceBusClient): Promise<void> {
+  await client.close();
+  const connection = (client as unknown as ConnectionHolder)._connectionContext?.connection?._connection;
+  connection?.emit('disconnected', { connection, error: new Error('The connection was closed.') });
+}

@@ -59,11 +59,11 @@ export function listenToSessions({ client, entity, hostSettings, processMessage,
     }
   }
 
-  const looping = loop();
+  loop().catch((error: unknown) => report('Listening', error));
   return {
     async stop() {
       stopping.abort();
-      await looping;
+      // Nobody waits for the accept that is pending: the client can't give it up, and lets go of what it still brings.
       await Promise.all(held);
     },
   };
