@@ -3,6 +3,7 @@ import { createFaults, seededRandom } from '../../src/local/faults.ts';
 import { startPlatform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
 import { distributionQueue } from '../../src/messaging/index.ts';
+import { createRsaKeys } from '../support/rsa-keys.ts';
 import { mountUuid, openState } from '../support/service.ts';
 import { createAgreement } from './agreement.ts';
 import { createApi } from './api.ts';
@@ -61,6 +62,7 @@ export async function runChaos(options: RunOptions): Promise<ChaosResult> {
   const platform = await startPlatform({
     vaults: vaults.map((name) => ({ name, sku: 'premium' })),
     seed: seedRootToken,
+    vaultBehaviour: { generateRsaKey: createRsaKeys() },
     faults: createFaults(randomOf(0)),
     now: clock.now,
     brokerNow: clock.now,

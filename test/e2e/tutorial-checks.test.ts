@@ -17,6 +17,7 @@ import { inspectRotation, rotate } from '../../src/local/tutorial/steps/rotation
 import { decryptInVault, encryptInVault, signInVault, type Encrypted } from '../../src/local/tutorial/steps/use.ts';
 import { inspectInVault } from '../../src/local/tutorial/steps/vault-contents.ts';
 import type { Answer, Transport } from '../../src/local/tutorial/transport.ts';
+import { createRsaKeys } from '../support/rsa-keys.ts';
 
 /*
  * Goes through the scenario against a real service and a vault, and at each step, before it is done in earnest, lets the
@@ -40,7 +41,7 @@ let keyVault: KeyVault;
 const printed: string[] = [];
 
 beforeAll(async () => {
-  platform = await startPlatform({ seed: seedRootToken });
+  platform = await startPlatform({ seed: seedRootToken, vaultBehaviour: { generateRsaKey: createRsaKeys() } });
   const host = await platform.startHost();
   transport = createHttpTransport({ api: host.url, token: platform.rootToken });
   const url = platform.vaults.get(vaultName) ?? '';

@@ -7,6 +7,7 @@ import { createFaults, type Faults } from '../../src/local/faults.ts';
 import { startKeyVault } from '../../src/local/key-vault/index.ts';
 import { installLoopbackNames } from '../../src/local/loopback-names.ts';
 import { createMemoryVault } from '../support/memory-vault.ts';
+import { createRsaKeys } from '../support/rsa-keys.ts';
 import { newPrincipal, startDirectory, tenantId } from '../support/stand-ins.ts';
 
 const permissions = ['create', 'delete', 'get', 'import', 'update', 'list', 'recover'] as const;
@@ -43,6 +44,7 @@ beforeAll(async () => {
     authorityHost: 'https://login.localhost',
     faults,
     now: () => new Date(),
+    generateRsaKey: createRsaKeys(),
   });
   stops.push(
     installLoopbackNames({ domains: ['localhost'], zones: { 'vault.localhost': ['contract'] } }),

@@ -5,6 +5,7 @@ import { createCertificates, trustInThisProcess } from '../../src/local/certific
 import { startKeyVault, type KeyVaultStandIn } from '../../src/local/key-vault/index.ts';
 import { loopbackNamesVariable, type LoopbackNames } from '../../src/local/loopback-names.ts';
 import { providerApplication, tenantId, type Platform } from '../../src/local/platform/index.ts';
+import { createRsaKeys } from './rsa-keys.ts';
 
 /** A vault of the RBAC model beside the platform's vaults, which all use access policies. */
 export interface RbacVault {
@@ -42,6 +43,7 @@ export async function startRbacVault(platform: Platform, name: string): Promise<
     authorityHost: platform.entra.authorityHost,
     faults: platform.faults,
     now: () => new Date(),
+    generateRsaKey: createRsaKeys(),
   });
 
   const names = JSON.parse(platform.settings[loopbackNamesVariable] ?? '') as LoopbackNames;

@@ -13,6 +13,7 @@ import { azureTables } from '../../src/state/index.ts';
 import { fixtures } from './fixtures.ts';
 import { strikeInProcess, type Fault, type Strike } from './interruptions.ts';
 import { mount, providerNames } from './invariants.ts';
+import { createRsaKeys } from './rsa-keys.ts';
 import { newPrincipal, tenantId } from './stand-ins.ts';
 import { watched, type HeldKey, type VaultContents, type Witness, type World } from './world.ts';
 
@@ -59,7 +60,7 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
     faults,
     now,
     brokerNow: now,
-    vaultBehaviour: { deletionLagMilliseconds: 0, recoveryLagMilliseconds: 0 },
+    vaultBehaviour: { deletionLagMilliseconds: 0, recoveryLagMilliseconds: 0, generateRsaKey: createRsaKeys() },
   });
   const { entra, keyVault, broker } = services;
   // The queue's clock runs ahead of that by which tokens are issued. Timers can't wait longer than 24 days.

@@ -8,6 +8,7 @@ import { providerApplication, startPlatform, tenantId, type Platform } from '../
 import type { PlatformOptions } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
 import { azureTables, createState, type State } from '../../src/state/index.ts';
+import { createRsaKeys } from './rsa-keys.ts';
 
 /** An answer of the service. `body` is what JSON it held, `text` what was sent. */
 export interface Answer {
@@ -55,7 +56,11 @@ const projectDirectory = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The platform, with the app as it was last built in one host. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
-  const platform = await startPlatform({ seed: seedRootToken, ...options.platform });
+  const platform = await startPlatform({
+    seed: seedRootToken,
+    ...options.platform,
+    vaultBehaviour: { generateRsaKey: createRsaKeys(), ...options.platform?.vaultBehaviour },
+  });
   const hosts: FunctionsHost[] = [];
   const stop = async () => {
     await Promise.all(hosts.map((host) => host.stop()));

@@ -8,6 +8,7 @@ import { createCertificates } from '../../src/local/certificates.ts';
 import { startPlatform, type Platform } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
 import { describePlatform, type LocalFile } from '../../src/local/start/local-file.ts';
+import { createRsaKeys } from './rsa-keys.ts';
 import { startAlteringProxy, type AlteringProxyOptions } from './altering-proxy.ts';
 
 const script = fileURLToPath(new URL('../../src/local/tutorial/main.ts', import.meta.url));
@@ -41,7 +42,7 @@ export interface TutorialRuns {
 
 export async function prepareTutorial(): Promise<TutorialRuns> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfleet-tutorial-'));
-  const platform = await startPlatform({ seed: seedRootToken });
+  const platform = await startPlatform({ seed: seedRootToken, vaultBehaviour: { generateRsaKey: createRsaKeys() } });
   const local = describePlatform(platform, (await platform.startHost()).url);
   const proxyCertificates = await createCertificates();
   const ownPath = () => join(folder, crypto.randomUUID());

@@ -13,10 +13,10 @@ export interface ServicePorts {
   tables?: number | undefined;
 }
 
-/** How the vaults behave in time, and with disabled keys. */
+/** How the vaults behave in time and with disabled keys, and where their RSA keys come from. */
 export type VaultBehaviour = Pick<
   KeyVaultOptions,
-  'deletionLagMilliseconds' | 'recoveryLagMilliseconds' | 'disabledKeysStillUsePublicKey'
+  'deletionLagMilliseconds' | 'recoveryLagMilliseconds' | 'disabledKeysStillUsePublicKey' | 'generateRsaKey'
 >;
 
 /** Everything that the stand-ins are told: who there is, what there is, and who may do what. */

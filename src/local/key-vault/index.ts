@@ -6,7 +6,7 @@ import type { AccessPolicyGrant, RoleGrant } from './access.ts';
 import { createBackups, type Backups } from './backups.ts';
 import type { KeyVaultCall } from './calls.ts';
 import type { GenerateMaterial } from './keys/create.ts';
-import { generateMaterial } from './keys/key-material.ts';
+import { generateMaterial, generateRsaKey, type GenerateRsaKey } from './keys/key-material.ts';
 import { createDueRotations } from './keys/rotation.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { createTaskLimit } from './keys/task-limit.ts';
@@ -42,6 +42,8 @@ export interface KeyVaultOptions {
   recoveryLagMilliseconds?: number;
   /** Lets encrypt, wrapKey and verify work with a disabled key. It is contested whether the service does. */
   disabledKeysStillUsePublicKey?: boolean;
+  /** Where RSA keys come from; each is generated, which takes its time, unless this is given. */
+  generateRsaKey?: GenerateRsaKey;
   /** Limits calls to all vaults as the service does; absent: no limits but a vault's own. Measured with `now`. */
   throttle?: ThrottleOptions;
   /** What an earlier {@link KeyVaultStandIn.snapshot} returned; vaults are matched by name. */
@@ -93,7 +95,7 @@ const generationsAtOnce = 2;
 /** Starts vaults on loopback that speak Key Vault's data plane over HTTPS. */
 export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultStandIn> {
   const limit = createTaskLimit(generationsAtOnce);
-  const generate: GenerateMaterial = (spec) => limit(() => generateMaterial(spec));
+  const generate: GenerateMaterial = (spec) => limit(() => generateMaterial(spec, options.generateRsaKey ?? generateRsaKey));
   const calls: KeyVaultCall[] = [];
   const listeningToCalls = new Set<(call: KeyVaultCall) => void>();
   const serve = createServe({

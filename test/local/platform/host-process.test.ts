@@ -2,12 +2,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHostProcess } from '../../../src/local/platform/host-process.ts';
 import { startPlatform, type Platform } from '../../../src/local/platform/index.ts';
 import { seedRootToken } from '../../../src/local/seed.ts';
+import { createRsaKeys } from '../../support/rsa-keys.ts';
 import { eventually, vaultOf } from '../../support/service.ts';
 
 let platform: Platform;
 
 beforeAll(async () => {
-  platform = await startPlatform({ seed: seedRootToken });
+  platform = await startPlatform({ seed: seedRootToken, vaultBehaviour: { generateRsaKey: createRsaKeys() } });
 });
 
 afterAll(() => platform.stop());

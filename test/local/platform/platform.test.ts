@@ -12,6 +12,7 @@ import { ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Platform } from '../../../src/local/platform/index.ts';
 import { providerApplication, startPlatform, tenantId } from '../../../src/local/platform/index.ts';
+import { createRsaKeys } from '../../support/rsa-keys.ts';
 
 const clientOptions = { retryOptions: { maxRetries: 0 } };
 let platform: Platform;
@@ -30,6 +31,7 @@ beforeAll(async () => {
     seed: async ({ rootToken }) => {
       seeded = rootToken;
     },
+    vaultBehaviour: { generateRsaKey: createRsaKeys() },
   });
 });
 
@@ -222,7 +224,7 @@ describe('startPlatform', () => {
   });
 
   it('leaves nothing behind after it stops', async () => {
-    const other = await startPlatform({ vaults: [] });
+    const other = await startPlatform({ vaults: [], vaultBehaviour: { generateRsaKey: createRsaKeys() } });
     expect(existsSync(other.caFile)).toBe(true);
     await other.stop();
     expect(existsSync(other.caFile)).toBe(false);

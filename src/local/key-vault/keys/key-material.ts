@@ -28,13 +28,20 @@ export interface KeyMaterial {
 
 const generate = promisify(generateKeyPair);
 
+/** Makes a private RSA key of so many bits. */
+export type GenerateRsaKey = (bits: number) => Promise<KeyObject>;
+
 /** Generates off the main thread. */
-export async function generateMaterial(spec: { rsaBits: number } | { curve: CurveName }): Promise<KeyMaterial> {
-  const pair =
-    'rsaBits' in spec
-      ? await generate('rsa', { modulusLength: spec.rsaBits })
-      : await generate('ec', { namedCurve: curves[spec.curve].opensslName });
-  return materialOf(pair.privateKey);
+export const generateRsaKey: GenerateRsaKey = async (bits) =>
+  (await generate('rsa', { modulusLength: bits })).privateKey;
+
+/** Generates curves' keys off the main thread. */
+export async function generateMaterial(
+  spec: { rsaBits: number } | { curve: CurveName },
+  rsaKey: GenerateRsaKey,
+): Promise<KeyMaterial> {
+  if ('rsaBits' in spec) return materialOf(await rsaKey(spec.rsaBits));
+  return materialOf((await generate('ec', { namedCurve: curves[spec.curve].opensslName })).privateKey);
 }
 
 /** @throws KeyVaultError 400 for a key that Key Vault can't hold: another type, size or curve */
