@@ -95,7 +95,8 @@ const generationsAtOnce = 2;
 /** Starts vaults on loopback that speak Key Vault's data plane over HTTPS. */
 export async function startKeyVault(options: KeyVaultOptions): Promise<KeyVaultStandIn> {
   const limit = createTaskLimit(generationsAtOnce);
-  const generate: GenerateMaterial = (spec) => limit(() => generateMaterial(spec, options.generateRsaKey ?? generateRsaKey));
+  const generate: GenerateMaterial = (spec) =>
+    limit(() => generateMaterial(spec, options.generateRsaKey ?? generateRsaKey));
   const calls: KeyVaultCall[] = [];
   const listeningToCalls = new Set<(call: KeyVaultCall) => void>();
   const serve = createServe({
