@@ -24,7 +24,7 @@ function pairsOf(values: readonly bigint[]): [bigint, bigint][] {
 function keyOf(p: bigint, q: bigint): KeyObject {
   const d = inverse(publicExponent, (p - 1n) * (q - 1n));
   const numbers = { n: p * q, e: publicExponent, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
-  const members = Object.entries(numbers).map(([name, value]) => [name, toBase64(value)]);
+  const members: [string, string][] = Object.entries(numbers).map(([name, value]) => [name, toBase64(value)]);
   return createPrivateKey({ key: { kty: 'RSA', ...Object.fromEntries(members) }, format: 'jwk' });
 }
 
