@@ -2,7 +2,7 @@ import { graceTime } from '../reconcile/intents.ts';
 import type { State } from '../state/index.ts';
 import type { SecretEngineConfig, SecretReference } from '../state/secret-records.ts';
 import { createCommit } from './commit.ts';
-import { eachAtMost } from './each-at-most.ts';
+import { eachAtMost } from '../each-at-most.ts';
 import { createListing } from './listing.ts';
 import { createSecrets, removal, type Secrets } from './secrets.ts';
 import { createSecretSweep } from './sweep.ts';

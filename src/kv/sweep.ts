@@ -1,5 +1,5 @@
 import type { Reminder, ReminderStore } from '../state/reminders.ts';
-import { eachAtMost } from './each-at-most.ts';
+import { eachAtMost } from '../each-at-most.ts';
 import type { Listing } from './listing.ts';
 import type { Update } from './update.ts';
 

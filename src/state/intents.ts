@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Entity, Properties, Table } from './table.ts';
+import { maxActions, type Action, type Entity, type Properties, type Table } from './table.ts';
 
 /**
  * What an intent points at. `distribution`: a key in a provider's vault. `key` and `provider`: a name in the index that
@@ -45,15 +45,54 @@ export interface IntentStore {
   read(subject: Subject): Promise<Intent | undefined>;
   /** @returns the new stamp, or undefined if the intent was written again since it was read, or is gone */
   reschedule(intent: Intent, work: Work): Promise<string | undefined>;
+  /**
+   * Up to {@link mostRescheduledAtOnce} with one request: all of them or none.
+   * @returns the new stamps in the same order, or undefined if one of the intents was written again since it was read
+   */
+  rescheduleAll(changes: readonly Rescheduling[]): Promise<string[] | undefined>;
   /** @returns false if the intent was written again since it was read */
   remove(intent: Intent): Promise<boolean>;
   /** All open intents. */
   list(): Promise<Intent[]>;
+  /** Open intents page by page, in an order that never changes. */
+  pages(range: IntentRange): AsyncIterable<readonly Intent[]>;
+  /** Where somebody who goes through all of them was; undefined: at the beginning. */
+  readPlace(): Promise<Subject | undefined>;
+  writePlace(subject: Subject | undefined): Promise<void>;
 }
 
+export interface Rescheduling {
+  intent: Intent;
+  work: Work;
+}
+
+/** Both need not have an intent. */
+export interface IntentRange {
+  after?: Subject | undefined;
+  /** Inclusive. */
+  upTo?: Subject | undefined;
+}
+
+export const mostRescheduledAtOnce = maxActions;
+
 const partition = 'open';
+const placePartition = 'place';
+const placeRow = 'sweep';
+const pageSize = 1000;
 
 export function createIntentStore(table: Table): IntentStore {
+  async function rescheduleAll(changes: readonly Rescheduling[]): Promise<string[] | undefined> {
+    const stamps = changes.map(() => randomUUID());
+    const written = await table.transact(
+      partition,
+      changes.map(({ intent: { subject, etag }, work }, index) => {
+        const properties = { ...subject, ...workProperties(work), stamp: stamps[index] ?? '' };
+        return { kind: 'replace', row: rowOf(subject), etag, properties };
+      }),
+    );
+    return written ? stamps : undefined;
+  }
+
   return {
     async put(subject, work) {
       const stamp = randomUUID();
@@ -67,18 +106,47 @@ export function createIntentStore(table: Table): IntentStore {
       return entity && toIntent(entity);
     },
 
-    async reschedule(intent, work) {
-      const stamp = randomUUID();
-      const properties = { ...intent.subject, ...workProperties(work), stamp };
-      const row = rowOf(intent.subject);
-      const written = await table.transact(partition, [{ kind: 'replace', row, etag: intent.etag, properties }]);
-      return written ? stamp : undefined;
-    },
+    reschedule: async (intent, work) => (await rescheduleAll([{ intent, work }]))?.[0],
+
+    rescheduleAll,
 
     remove: (intent) => table.remove(partition, rowOf(intent.subject), intent.etag),
 
     list: async () => (await table.query(partition)).map(toIntent),
+
+    async *pages({ after, upTo }) {
+      let from = after && followerOf(rowOf(after));
+      const before = upTo && followerOf(rowOf(upTo));
+      for (;;) {
+        const range = { ...(from !== undefined && { from }), ...(before !== undefined && { before }) };
+        const entities = await table.query(partition, { ...range, atMost: pageSize });
+        const last = entities.at(-1);
+        if (last === undefined) return;
+        yield entities.map(toIntent);
+        if (entities.length < pageSize) return;
+        from = followerOf(last.row);
+      }
+    },
+
+    async readPlace() {
+      const entity = await table.get(placePartition, placeRow);
+      return entity && (JSON.parse(entity.properties.subject as string) as Subject);
+    },
+
+    async writePlace(subject) {
+      const action: Action =
+        subject === undefined
+          ? { kind: 'remove', row: placeRow }
+          : { kind: 'upsert', row: placeRow, properties: { subject: JSON.stringify(subject) } };
+      // Refused where it is to be removed and is gone.
+      await table.transact(placePartition, [action]);
+    },
   };
+}
+
+/** The first row that may come after this one: no name has a character below the blank. */
+function followerOf(row: string): string {
+  return `${row} `;
 }
 
 function rowOf(subject: Subject): string {
