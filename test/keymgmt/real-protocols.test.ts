@@ -28,14 +28,18 @@ describe('over Table Storage, Key Vault and Service Bus', () => {
     const tally = newTally();
     const cuts = fc.array(fc.record({ call: fc.nat({ max: 60 }), how }), { maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 12, maxLength: 24 }), cuts, fc.boolean(), (steps, plan, shared) =>
-        runHistory({
-          world: worlds.open(),
-          steps: [...beginning, ...steps],
-          cuts: plan,
-          vaultOf: shared ? () => 'shared' : vaultOf,
-          tally,
-        }),
+      fc.asyncProperty(
+        fc.array(step, { minLength: 12, maxLength: 24 }),
+        cuts,
+        fc.boolean(),
+        async (steps, plan, shared) =>
+          runHistory({
+            world: await worlds.open(),
+            steps: [...beginning, ...steps],
+            cuts: plan,
+            vaultOf: shared ? () => 'shared' : vaultOf,
+            tally,
+          }),
       ),
       { ...runsOf({ usually: 12, long: 100 }), endOnFailure: true },
     );
@@ -49,7 +53,7 @@ describe('over Table Storage, Key Vault and Service Bus', () => {
       fc.asyncProperty(fc.constantFrom(...Object.keys(operations)), cut, cut, async (name, first, second) => {
         const interrupt = (call: number) => (call === first.call ? first.how : undefined);
         const interruptRecovery = (call: number) => (call === second.call ? second.how : undefined);
-        await runCut({ world: worlds.open(), name, interrupt, interruptRecovery });
+        await runCut({ world: await worlds.open(), name, interrupt, interruptRecovery });
       }),
       { ...runsOf({ usually: 10, long: 100 }), endOnFailure: true },
     );

@@ -1,4 +1,3 @@
-import type { DistributionReference, Messaging } from '../../src/messaging/index.ts';
 import type { Delivery, World } from './world.ts';
 
 /** What became of the messages. */
@@ -17,38 +16,25 @@ export interface ChaosCounts {
   handled: number;
 }
 
-export interface ChaoticQueue extends Pick<World, 'receive' | 'queued'> {
-  messaging: Messaging;
+export interface ChaoticQueue extends Pick<World, 'messaging' | 'receive'> {
   counts: ChaosCounts;
-  /** Takes the lock of a message in hand away, however long it was meant to last. @returns the next delivery */
-  loseLock(reference: DistributionReference): Delivery | undefined;
   /** From now on what is sent arrives, once and in time. What was sent before stays as late as it is. */
   calm(): void;
-}
-
-interface Message {
-  reference: DistributionReference;
-  /** In milliseconds. */
-  visibleAt: number;
 }
 
 const mostCopies = 5;
 const reorderWindow = 20;
 const longestDelaySeconds = 86_400;
-const lockSeconds = 60;
 
 /**
- * A queue that does everything to messages that a queue may: copies, delays of up to a day, other orders among any twenty
- * neighbours, deliveries to processes that die at once. Some it loses for good, which a queue may not.
+ * A world's queue that does everything to messages that a queue may: copies, delays of up to a day, other orders among
+ * any twenty neighbours, deliveries to processes that die at once. Some it loses for good, which a queue may not.
  * @param random from 0 to below 1
  */
-export function createChaoticQueue(now: () => Date, random: () => number): ChaoticQueue {
-  const messages: Message[] = [];
-  const stamps = new Set<string>();
-  const locks = new Map<string, { until: number }>();
+export function createChaoticQueue(world: World, random: () => number): ChaoticQueue {
+  const { now, messaging } = world;
   const counts: ChaosCounts = { sent: 0, doubled: 0, delayed: 0, reordered: 0, dropped: 0, lost: 0, handled: 0 };
   let isCalm = false;
-  const time = () => now().getTime();
   const chance = (share: number) => !isCalm && random() < share;
 
   function delaySeconds(): number {
@@ -58,39 +44,21 @@ export function createChaoticQueue(now: () => Date, random: () => number): Chaot
     return longestDelaySeconds ** random();
   }
 
-  function deliver(message: Message): Delivery {
-    const { reference } = message;
-    const lock = { until: time() + lockSeconds * 1000 };
-    const session = sessionOf(reference);
-    locks.set(session, lock);
-    const holds = () => locks.get(session) === lock && lock.until > time();
+  function counted(delivery: Delivery): Delivery {
     return {
-      reference,
+      ...delivery,
       async complete() {
-        if (!holds()) return;
-        locks.delete(session);
-        const position = messages.indexOf(message);
-        if (position >= 0) messages.splice(position, 1);
+        await delivery.complete();
         counts.handled++;
-      },
-      async abandon() {
-        if (holds()) locks.delete(session);
-      },
-      async drop() {
-        // The lock ends by itself.
       },
     };
   }
 
-  const isVisible = ({ reference, visibleAt }: Message) =>
-    visibleAt <= time() && (locks.get(sessionOf(reference))?.until ?? 0) <= time();
-
   return {
     counts,
     messaging: {
-      async wake({ mount, key, provider }, stamp, visibleTime = now()) {
-        if (stamps.has(stamp)) return;
-        stamps.add(stamp);
+      ...messaging,
+      async wake(reference, stamp, visibleTime) {
         counts.sent++;
         if (chance(0.05)) {
           counts.lost++;
@@ -99,39 +67,28 @@ export function createChaoticQueue(now: () => Date, random: () => number): Chaot
         const copies = chance(0.3) ? 2 + Math.floor(random() * (mostCopies - 1)) : 1;
         counts.doubled += copies - 1;
         for (let copy = 0; copy < copies; copy++) {
-          const visibleAt = visibleTime.getTime() + delaySeconds() * 1000;
-          messages.push({ reference: { mount, key, provider }, visibleAt });
+          const delay = delaySeconds();
+          const time = delay === 0 ? visibleTime : new Date((visibleTime ?? now()).getTime() + delay * 1000);
+          // Past the detection of duplicates: a message with the same body and another id.
+          await messaging.wake(reference, copy === 0 ? stamp : `${stamp}.${copy}`, time);
         }
-      },
-      async check() {
-        // Nobody looks through vaults here.
       },
     },
 
-    async receive() {
-      const visible = messages.filter(isVisible).toSorted((left, right) => left.visibleAt - right.visibleAt);
-      const index = isCalm ? 0 : Math.floor(random() * Math.min(reorderWindow, visible.length));
-      const message = visible[index];
-      if (message === undefined) return undefined;
+    async receive(which) {
+      if (which !== undefined) return world.receive(which);
+      const index = isCalm ? 0 : Math.floor(random() * Math.min(reorderWindow, world.visible()));
+      const delivery = await world.receive(index);
+      if (delivery === undefined) return undefined;
       if (index > 0) counts.reordered++;
-      const delivery = deliver(message);
-      if (!chance(0.1)) return delivery;
+      if (!chance(0.1)) return counted(delivery);
       counts.dropped++;
+      await delivery.drop();
       return undefined;
     },
 
-    loseLock(reference) {
-      locks.delete(sessionOf(reference));
-      const message = messages.find((one) => isVisible(one) && sessionOf(one.reference) === sessionOf(reference));
-      return message && deliver(message);
-    },
-    queued: () => messages.length,
     calm: () => void (isCalm = true),
   };
-}
-
-function sessionOf({ mount, key, provider }: DistributionReference): string {
-  return `${mount}|${key}|${provider}`;
 }
 
 /** Numbers from 0 to below 1, the same for the same seed. */

@@ -5,7 +5,8 @@ import { fixtures } from './fixtures.ts';
 import { strikeInProcess } from './interruptions.ts';
 import { createMemoryTable } from './memory-table.ts';
 import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
-import { watched, type HeldKey, type Witness, type World } from './world.ts';
+import { permitted } from './permitted.ts';
+import { permissions, watched, type HeldKey, type Permission, type Witness, type World } from './world.ts';
 
 /** A message that nobody has seen to. */
 export interface QueuedMessage {
@@ -32,6 +33,7 @@ export function createWorld(): MemoryWorld {
   const stamps = new Map<string, number>();
   const locks = new Map<string, { until: number }>();
   const witnesses = new Set<Witness>();
+  const grants = new Map<string, readonly Permission[]>();
   let time = Date.parse('2026-01-01T00:00:00Z');
   const now = () => new Date(time);
   const queue: QueuedMessage[] = [];
@@ -50,6 +52,14 @@ export function createWorld(): MemoryWorld {
     return true;
   }
 
+  /** The earliest first. */
+  const visible = () =>
+    queue
+      .filter(
+        ({ reference, time: due }) => due.getTime() <= time && (locks.get(sessionOf(reference))?.until ?? 0) <= time,
+      )
+      .toSorted((left, right) => left.time.getTime() - right.time.getTime());
+
   const contents = (name: string) =>
     new Map([...vaultOf(name).held].map(([keyName, versions]) => [keyName, versions.map(toHeldKey)]));
 
@@ -65,7 +75,11 @@ export function createWorld(): MemoryWorld {
       tables.set(name, table);
       return table;
     },
-    openVault: (name) => watched(vaultOf(name), { witnesses, contents: () => contents(name), now }),
+    openVault: (name) =>
+      watched(
+        permitted(vaultOf(name), () => grants.get(name) ?? permissions),
+        { witnesses, contents: () => contents(name), now },
+      ),
     messaging: {
       async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
         if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
@@ -74,11 +88,12 @@ export function createWorld(): MemoryWorld {
         if (isFresh(`${mount}|${provider}|${stamp}`)) checks.push({ mount, provider });
       },
     },
-    async receive(index = 0) {
-      const visible = queue.filter(
-        ({ reference, time: due }) => due.getTime() <= time && (locks.get(sessionOf(reference))?.until ?? 0) <= time,
-      );
-      const message = visible[index % Math.max(1, visible.length)];
+    async receive(which = 0) {
+      const candidates =
+        typeof which === 'number'
+          ? visible()
+          : visible().filter(({ reference }) => sessionOf(reference) === sessionOf(which));
+      const message = candidates[typeof which === 'number' ? which % Math.max(1, candidates.length) : 0];
       if (message === undefined) return undefined;
       const { reference } = message;
       const lock = { until: time + lockMilliseconds };
@@ -98,12 +113,20 @@ export function createWorld(): MemoryWorld {
         async drop() {
           // The lock ends by itself.
         },
+        async loseLock() {
+          if (holds()) locks.delete(sessionOf(reference));
+        },
       };
     },
+    visible: () => visible().length,
+    messages: () => queue.map((message) => JSON.stringify(message)),
     queued: () => queue.length,
+    emptyQueue: async () => void queue.splice(0),
     strike: strikeInProcess,
     vaultNames: () => [...vaults.keys()],
     contents,
+    openAsPerson: (name) => ({ ...vaultOf(name), purgeKey: async (keyName) => vaultOf(name).purge(keyName) }),
+    permit: (name, allowed) => void grants.set(name, allowed),
     async putForeign(name, keyName, tags) {
       vaultOf(name).putForeign(keyName, createPublicKey(fixtures().foreignKey), tags);
     },

@@ -1,29 +1,35 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import type { TokenCredential } from '@azure/core-auth';
-import { ServiceBusClient } from '@azure/service-bus';
-import { createTargetVault } from '../../src/key-vault/target-vault.ts';
+import { KeyClient } from '@azure/keyvault-keys';
+import { createTargetVault, type TargetVault } from '../../src/key-vault/target-vault.ts';
 import { keyExchangeKeyTag } from '../../src/key-vault/key-exchange-key.ts';
 import { createCredential } from '../../src/local/azure/credential.ts';
 import { startServices } from '../../src/local/azure/services.ts';
 import { createFaults, type Fault as StandInFault } from '../../src/local/faults.ts';
 import { queues } from '../../src/local/platform/queues.ts';
-import { createMessaging, decodeMessage, distributionQueue } from '../../src/messaging/index.ts';
+import { distributionQueue } from '../../src/messaging/index.ts';
 import { ownerOf } from '../../src/reconcile/target.ts';
 import { azureTables } from '../../src/state/index.ts';
 import { fixtures } from './fixtures.ts';
 import { strikeInProcess, type Fault, type Strike } from './interruptions.ts';
 import { mount, providerNames } from './invariants.ts';
+import { createRealQueue } from './real-queue.ts';
 import { createRsaKeys } from './rsa-keys.ts';
 import { newPrincipal, tenantId } from './stand-ins.ts';
-import { watched, type HeldKey, type VaultContents, type Witness, type World } from './world.ts';
+import {
+  permissions,
+  watched,
+  type HeldKey,
+  type Person,
+  type VaultContents,
+  type Witness,
+  type World,
+} from './world.ts';
 
 export interface RealWorlds {
-  /** A world that starts empty, later than all before. */
-  open(): World;
+  /** A world that starts empty but for key exchange keys, later than all before. */
+  open(): Promise<World>;
   stop(): Promise<void>;
 }
-
-const distributorPermissions = ['create', 'delete', 'get', 'import', 'update', 'list', 'recover'];
 
 /**
  * Worlds over the real protocols: Table Storage, Key Vault and Service Bus through the rooms and clients that the service
@@ -47,7 +53,7 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
       access: {
         model: 'access-policy',
         grants: {
-          [service.objectId]: { keys: distributorPermissions },
+          [service.objectId]: { keys: permissions },
           [developer.objectId]: { keys: ['all'] },
         },
       },
@@ -63,30 +69,25 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
     vaultBehaviour: { deletionLagMilliseconds: 0, recoveryLagMilliseconds: 0, generateRsaKey: createRsaKeys() },
   });
   const { entra, keyVault, broker } = services;
-  // The queue's clock runs ahead of that by which tokens are issued. Timers can't wait longer than 24 days.
-  const credential: TokenCredential = {
-    async getToken() {
-      const exp = Math.floor(Date.now() / 1000) + 20 * 86_400;
-      const token = await entra.issueToken(service, 'https://servicebus.azure.net', { exp });
-      return { token, expiresOnTimestamp: Date.now() + 3_600_000 };
-    },
-  };
-  const fullyQualifiedNamespace = `localhost:${broker.port}`;
-  const client = new ServiceBusClient(fullyQualifiedNamespace, credential, {
-    retryOptions: { maxRetries: 0, timeoutInMs: 5000 },
+  const queue = createRealQueue({
+    fullyQualifiedNamespace: `localhost:${broker.port}`,
+    entra,
+    principal: service,
+    inspection: broker.queue(distributionQueue),
+    now,
   });
-  const messaging = createMessaging({ fullyQualifiedNamespace, credential });
   const openTable = azureTables({ endpoint: services.tables, credential: createCredential(entra, service) });
+  const urlOf = (name: string) => keyVault.vaults.get(name)?.uri ?? '';
+  const byProcess = (deadline: Date) => new Date(deadline.getTime() - offset);
   const openAs = (principal: typeof service) => {
-    const as = createCredential(entra, principal);
+    const credential = createCredential(entra, principal);
     return new Map(
-      vaults.map((name) => [
-        name,
-        createTargetVault({ name, url: keyVault.vaults.get(name)?.uri ?? '', credential: as }),
-      ]),
+      vaults.map((name) => [name, inTime(createTargetVault({ name, url: urlOf(name), credential }), byProcess)]),
     );
   };
   const [ofService, ofDeveloper] = [openAs(service), openAs(developer)];
+  const credential = createCredential(entra, developer);
+  const purgers = new Map(vaults.map((name) => [name, new KeyClient(urlOf(name), credential)]));
 
   const strike: Strike = async (fault, call) => {
     if (call.room !== 'vault' || (fault === 'twice' && call.makes)) return strikeInProcess(fault, call);
@@ -98,80 +99,64 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
     }
   };
 
-  function open(): World {
+  function openAsPerson(name: string): Person {
+    return {
+      ...existing(ofDeveloper, name),
+      async purgeKey(keyName) {
+        await existing(purgers, name).purgeDeletedKey(keyName);
+      },
+    };
+  }
+
+  /** What a world before this one left in the vault; making key exchange keys takes long, so one of each owner stays. */
+  async function clear(name: string): Promise<void> {
+    const person = openAsPerson(name);
+    const owners = new Set<string>();
+    for (const { name: keyName, deleted, versions } of keyVault.inspect(name).keys()) {
+      const owner = versions[0]?.tags[keyExchangeKeyTag];
+      const isKept = owner !== undefined && !deleted && versions.length === 1 && !owners.has(owner);
+      if (isKept) owners.add(owner);
+      else {
+        if (!deleted) await person.deleteKey(keyName, { deadline: new Date(now().getTime() + 10_000) });
+        await person.purgeKey(keyName);
+      }
+    }
+  }
+
+  async function open(): Promise<World> {
     const prefix = `world${++opened}`;
-    // Names carry the second: what a world before this one deleted must not be in the way of this one.
+    // Locks and leases of worlds before this one are over.
     offset += 300_000;
-    const earlier = new Map(
-      vaults.map((name) => [
-        name,
-        new Set(
-          keyVault
-            .inspect(name)
-            .keys()
-            .map((key) => key.name),
-        ),
-      ]),
-    );
+    await queue.emptyQueue();
+    for (const name of vaults) {
+      keyVault.control(name).setAccess(service.objectId, { keys: permissions });
+      await clear(name);
+    }
     const witnesses = new Set<Witness>();
     const contents = (name: string): VaultContents =>
       new Map(
         keyVault
           .inspect(name)
           .keys()
-          .filter((key) => !key.deleted && !earlier.get(name)?.has(key.name))
+          .filter((key) => !key.deleted)
           .map((key) => [key.name, key.versions.map(toHeldKey)]),
       );
     return {
+      ...queue,
       now,
       pass: (seconds) => void (offset += seconds * 1000),
       openTable: (name) => openTable(prefix + name),
-      openVault(name) {
-        const vault = ofService.get(name);
-        if (vault === undefined) throw new Error(`there is no vault ${name}`);
-        return watched(vault, { witnesses, contents: () => contents(name), now });
-      },
-      messaging,
-      async receive(index = 0) {
-        const waiting = broker
-          .queue(distributionQueue)
-          .messages()
-          .filter(({ state, locked }) => state === 'active' && !locked);
-        const chosen = waiting[index % Math.max(1, waiting.length)];
-        if (chosen?.sessionId === undefined) return undefined;
-        const session = await client.acceptSession(distributionQueue, chosen.sessionId, {
-          maxAutoLockRenewalDurationInMs: 0,
-        });
-        const [message] = await session.receiveMessages(1, { maxWaitTimeInMs: 2000 });
-        const decoded = decodeMessage(message?.body);
-        const reference = decoded?.kind === 'distribution' ? decoded.reference : undefined;
-        if (message === undefined || reference === undefined) {
-          await session.close();
-          return undefined;
-        }
-        // A lock that was lost meanwhile can't be given back, and the message comes again.
-        const end = async (settle: Promise<void>) => {
-          await settle.catch(() => undefined);
-          await session.close();
-        };
-        return {
-          reference,
-          complete: () => end(session.completeMessage(message)),
-          abandon: () => end(session.abandonMessage(message)),
-          drop: () => session.close(),
-        };
-      },
-      queued() {
-        const { active, scheduled } = broker.queue(distributionQueue);
-        return active + scheduled;
-      },
+      openVault: (name) => watched(existing(ofService, name), { witnesses, contents: () => contents(name), now }),
       strike,
       vaultNames: () => vaults,
       contents,
-      async putForeign(name, keyName, tags) {
+      openAsPerson,
+      permit: (name, allowed) => keyVault.control(name).setAccess(service.objectId, { keys: allowed }),
+      async putForeign(name, keyName, tags = {}) {
         const der = fixtures().foreignKey.export({ type: 'pkcs8', format: 'der' });
-        const options = { operations: ['sign'], enabled: true, tags, deadline: new Date(Date.now() + 60_000) };
-        await ofDeveloper.get(name)?.importPlain(keyName, der, options);
+        const deadline = new Date(now().getTime() + 60_000);
+        const options = { operations: ['sign'], enabled: true, tags, deadline };
+        await openAsPerson(name).importPlain(keyName, der, options);
       },
       async reuseExchangeKeys({ state }) {
         for (const provider of providerNames) {
@@ -190,9 +175,28 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
   return {
     open,
     async stop() {
-      await client.close();
+      await queue.close();
       await services.stop();
     },
+  };
+}
+
+function existing<T>(all: ReadonlyMap<string, T>, name: string): T {
+  const found = all.get(name);
+  if (found === undefined) throw new Error(`there is no vault ${name}`);
+  return found;
+}
+
+/** The same vault, told of deadlines by the clock that the process has: worlds are ahead of it. */
+function inTime(vault: TargetVault, byProcess: (deadline: Date) => Date): TargetVault {
+  const told = <T extends { deadline: Date }>(options: T): T => ({ ...options, deadline: byProcess(options.deadline) });
+  return {
+    ...vault,
+    importWrapped: (keyName, blob, options) => vault.importWrapped(keyName, blob, told(options)),
+    importPlain: (keyName, privateKey, options) => vault.importPlain(keyName, privateKey, told(options)),
+    updateVersion: (keyName, version, attributes) => vault.updateVersion(keyName, version, told(attributes)),
+    deleteKey: (keyName, options) => vault.deleteKey(keyName, told(options)),
+    recoverKey: (keyName, options) => vault.recoverKey(keyName, told(options)),
   };
 }
 

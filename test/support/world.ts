@@ -10,9 +10,22 @@ export interface Delivery {
   complete(): Promise<void>;
   /** Gives it back. */
   abandon(): Promise<void>;
-  /** What remains when the process that has it dies. */
+  /** What remains when the process that has it dies. The lock goes with it, or by itself when its time is over. */
   drop(): Promise<void>;
+  /** Its lock is lost, and whoever has it goes on as if nothing were. */
+  loseLock(): Promise<void>;
 }
+
+/** Somebody else, who may do everything in a vault. Nobody witnesses it. */
+export interface Person extends TargetVault {
+  /** Deletes a deleted key for good. */
+  purgeKey(keyName: string): Promise<void>;
+}
+
+/** What a vault's access policy lets the service do. */
+export type Permission = 'create' | 'delete' | 'get' | 'import' | 'update' | 'list' | 'recover';
+
+export const permissions: readonly Permission[] = ['create', 'delete', 'get', 'import', 'update', 'list', 'recover'];
 
 /** A version of a key as it lies in a vault, past every permission. */
 export interface HeldKey {
@@ -56,16 +69,24 @@ export interface World {
   openVault: (name: string) => TargetVault;
   /** Sends wake-ups as the service does. */
   messaging: Messaging;
-  /** Takes a message that may be seen now; `index` says which of them. */
-  receive(index?: number): Promise<Delivery | undefined>;
-  /** Messages in the queue, scheduled ones and those in hand included. */
+  /** Takes a message that may be seen now, the first if not told which of them by number, or about what. */
+  receive(which?: number | DistributionReference): Promise<Delivery | undefined>;
+  /** How many messages may be taken now. */
+  visible(): number;
+  /** Messages in the queue, scheduled ones and those in hand included; a line for each. */
+  messages(): readonly string[];
   queued(): number;
+  /** All that is in the queue is gone. */
+  emptyQueue(): Promise<void>;
   /** How calls suffer here. */
   strike: Strike;
   vaultNames(): readonly string[];
   contents(vault: string): VaultContents;
-  /** Somebody else makes a version of a key. */
-  putForeign(vault: string, keyName: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  openAsPerson: (vault: string) => Person;
+  /** Somebody else makes a version of a key, of material that is always the same. */
+  putForeign(vault: string, keyName: string, tags?: Readonly<Record<string, string>>): Promise<void>;
+  /** From now on the service may do no more than this in a vault. */
+  permit(vault: string, allowed: readonly Permission[]): void;
   /** Lets providers use the key exchange keys of earlier ones of their names, where making one takes long. */
   reuseExchangeKeys(house: { state: Pick<State, 'providers'> }): Promise<void>;
   /** From now on `witness` sees every change that a process opened afterwards makes. */

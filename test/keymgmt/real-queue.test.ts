@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { providerNames, vaultOf } from '../support/invariants.ts';
+import { startRealWorlds, type RealWorlds } from '../support/real-world.ts';
+import { runsOf } from '../support/runs.ts';
+import { chaosProperty, newChaosTally } from './support/message-chaos.ts';
+
+let worlds: RealWorlds;
+
+beforeAll(async () => {
+  worlds = await startRealWorlds({ vaults: providerNames.map(vaultOf) });
+}, 60_000);
+
+afterAll(() => worlds.stop());
+
+describe('over Service Bus, Table Storage and Key Vault', () => {
+  it('whatever happens to messages, the same requests end in the same keys in the same vaults', async () => {
+    const tally = newChaosTally();
+    const runs = runsOf({ usually: 3, long: 50 });
+    await fc.assert(chaosProperty(worlds.open, tally), { ...runs, endOnFailure: true });
+    console.log(JSON.stringify(tally));
+    expect(tally.histories).toBe(runs.numRuns);
+    for (const what of ['doubled', 'delayed', 'locksLost', 'handled'] as const) {
+      expect(tally[what], what).toBeGreaterThan(0);
+    }
+  }, 1_800_000);
+});
