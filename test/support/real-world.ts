@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { KeyClient } from '@azure/keyvault-keys';
 import { createTargetVault, type TargetVault } from '../../src/key-vault/target-vault.ts';
+import { toPlainJsonWebKey } from '../../src/key-vault/transformations.ts';
 import { keyExchangeKeyTag } from '../../src/key-vault/key-exchange-key.ts';
 import { createCredential } from '../../src/local/azure/credential.ts';
 import { startServices } from '../../src/local/azure/services.ts';
@@ -87,7 +88,7 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
   };
   const [ofService, ofDeveloper] = [openAs(service), openAs(developer)];
   const credential = createCredential(entra, developer);
-  const purgers = new Map(vaults.map((name) => [name, new KeyClient(urlOf(name), credential)]));
+  const keyClients = new Map(vaults.map((name) => [name, new KeyClient(urlOf(name), credential)]));
 
   const strike: Strike = async (fault, call) => {
     if (call.room !== 'vault' || (fault === 'twice' && call.makes)) return strikeInProcess(fault, call);
@@ -103,7 +104,7 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
     return {
       ...existing(ofDeveloper, name),
       async purgeKey(keyName) {
-        await existing(purgers, name).purgeDeletedKey(keyName);
+        await existing(keyClients, name).purgeDeletedKey(keyName);
       },
     };
   }
@@ -121,6 +122,16 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
         await person.purgeKey(keyName);
       }
     }
+  }
+
+  /** As the service would make it, but of material that is there. */
+  async function importExchangeKey(name: string, provider: string): Promise<string> {
+    const kekName = `keyfleet-kek-${provider}-${opened}`;
+    const key = toPlainJsonWebKey(fixtures().exchangeKey.export({ type: 'pkcs8', format: 'der' }));
+    const tags = { [keyExchangeKeyTag]: ownerOf(mount, provider) };
+    const options = { hardwareProtected: true, tags };
+    await existing(keyClients, name).importKey(kekName, { ...key, keyOps: ['import'] }, options);
+    return kekName;
   }
 
   async function open(): Promise<World> {
@@ -164,8 +175,10 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
           const record = await state.providers.read(reference);
           if (record === undefined) continue;
           const made = keyVault.inspect(record.keyCollection).keys();
-          const kek = made.find(({ versions }) => versions[0]?.tags[keyExchangeKeyTag] === ownerOf(mount, provider));
-          if (kek !== undefined) await state.providers.update(reference, { ...record, kekName: kek.name });
+          const owner = ownerOf(mount, provider);
+          const known = made.find(({ versions }) => versions[0]?.tags[keyExchangeKeyTag] === owner);
+          const kekName = known?.name ?? (await importExchangeKey(record.keyCollection, provider));
+          await state.providers.update(reference, { ...record, kekName });
         }
       },
       watch: (witness) => void witnesses.add(witness),
