@@ -1,14 +1,18 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { providerNames, vaultOf } from '../support/invariants.ts';
 import { startRealWorlds, type RealWorlds } from '../support/real-world.ts';
 import { runsOf } from '../support/runs.ts';
+import { instanceCount, instancesProperty } from './support/instance-histories.ts';
 import { chaosProperty, newChaosTally } from './support/message-chaos.ts';
+
+/* Pauses before another try take no time: the order of calls is what counts here. */
+vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }));
 
 let worlds: RealWorlds;
 
 beforeAll(async () => {
-  worlds = await startRealWorlds({ vaults: providerNames.map(vaultOf) });
+  worlds = await startRealWorlds({ vaults: [...providerNames.map(vaultOf), 'shared'] });
 }, 60_000);
 
 afterAll(() => worlds.stop());
@@ -23,5 +27,14 @@ describe('over Service Bus, Table Storage and Key Vault', () => {
     for (const what of ['doubled', 'delayed', 'locksLost', 'handled'] as const) {
       expect(tally[what], what).toBeGreaterThan(0);
     }
+  }, 1_800_000);
+
+  it(`${instanceCount} instances do what one would do, however their calls interleave and whichever of them die`, async () => {
+    const tally = { histories: 0, steps: 0, late: 0 };
+    const runs = runsOf({ usually: 3, long: 50 });
+    await fc.assert(instancesProperty(worlds.open, tally), { ...runs, endOnFailure: true });
+    console.log(JSON.stringify(tally));
+    expect(tally.histories).toBe(runs.numRuns);
+    expect(tally.steps).toBeGreaterThan(100);
   }, 1_800_000);
 });

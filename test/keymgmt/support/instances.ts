@@ -2,7 +2,7 @@ import { setImmediate as tick } from 'node:timers';
 import { isAzureFailure } from '../../../src/azure-failure.ts';
 import { tooLate } from '../../../src/key-vault/deadlines.ts';
 import { openHouse, type House, type World } from '../../support/house.ts';
-import type { Interruption, Room } from '../../support/interruptions.ts';
+import { strikeInProcess, type Interruption, type Room } from '../../support/interruptions.ts';
 
 interface WaitingCall {
   instance: number;
@@ -19,6 +19,8 @@ export interface Instances {
   start(instance: number, activity: (house: House) => Promise<void>): Promise<void>;
   /** Instances that have a call or a reply waiting, in order. */
   waiting(): number[];
+  /** Waits for something that an instance does and that nobody holds up. */
+  unhindered(work: () => Promise<void>): Promise<void>;
   /** Lets one call or reply of an instance go on. @param which any number */
   proceed(instance: number, which: number): Promise<void>;
   /** Nothing that the instance was doing goes on; another process takes its place. */
@@ -41,6 +43,17 @@ export function createInstances(
   let calls: WaitingCall[] = [];
   let steps = 0;
   let late = 0;
+  let atWork = 0;
+  let rest = () => {};
+
+  async function working<T>(work: () => Promise<T>): Promise<T> {
+    atWork++;
+    try {
+      return await work();
+    } finally {
+      if (--atWork === 0) rest();
+    }
+  }
 
   function gate<T extends object>(instance: number, target: T, holdsReplies: boolean): T {
     const turn = () => new Promise<void>((proceed) => calls.push({ instance, proceed }));
@@ -51,7 +64,7 @@ export function createInstances(
         return async (...args: unknown[]): Promise<unknown> => {
           await turn();
           try {
-            return await (Reflect.apply(value, object, args) as Promise<unknown>);
+            return await working(() => Reflect.apply(value, object, args) as Promise<unknown>);
           } catch (error) {
             if (isAzureFailure(error, 'unavailable') && error.message === tooLate().message) late++;
             throw error;
@@ -69,6 +82,8 @@ export function createInstances(
       openHouse(
         {
           ...world,
+          // Faults of a stand-in would wait there for a call, and strike whoever's comes first.
+          strike: strikeInProcess,
           openTable: (name) => gate(instance, world.openTable(name), false),
           openVault: (name) => gate(instance, world.openVault(name), true),
           messaging: gate(instance, world.messaging, false),
@@ -79,8 +94,13 @@ export function createInstances(
     return house;
   }
 
-  /** Everything is in memory: after one turn of the event loop, who goes on at all waits for its next turn. */
-  const quiet = () => new Promise<void>((resolve) => tick(resolve));
+  /** One turn of the event loop after the last answer, who goes on at all waits for its next turn. */
+  async function quiet(): Promise<void> {
+    do {
+      if (atWork > 0) await new Promise<void>((resolve) => (rest = resolve));
+      await new Promise<void>((resolve) => tick(resolve));
+    } while (atWork > 0);
+  }
 
   return {
     async start(instance, activity) {
@@ -97,6 +117,7 @@ export function createInstances(
       picked.proceed();
       await quiet();
     },
+    unhindered: working,
     kill(instance) {
       calls = calls.filter((call) => call.instance !== instance);
       houses.delete(instance);
