@@ -5,6 +5,7 @@ import { startRealWorlds, type RealWorlds } from '../support/real-world.ts';
 import { runsOf } from '../support/runs.ts';
 import { instanceCount, instancesProperty } from './support/instance-histories.ts';
 import { chaosProperty, newChaosTally } from './support/message-chaos.ts';
+import { previewExamples, previewProperty } from './support/preview-histories.ts';
 
 /* Pauses before another try take no time: the order of calls is what counts here. */
 vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }));
@@ -12,7 +13,7 @@ vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }))
 let worlds: RealWorlds;
 
 beforeAll(async () => {
-  worlds = await startRealWorlds({ vaults: [...providerNames.map(vaultOf), 'shared'] });
+  worlds = await startRealWorlds({ vaults: [...providerNames.map(vaultOf), 'vault-r', 'shared', 'elsewhere'] });
 }, 60_000);
 
 afterAll(() => worlds.stop());
@@ -36,5 +37,14 @@ describe('over Service Bus, Table Storage and Key Vault', () => {
     console.log(JSON.stringify(tally));
     expect(tally.histories).toBe(runs.numRuns);
     expect(tally.steps).toBeGreaterThan(100);
+  }, 1_800_000);
+
+  it('a preview changes nothing, is refused as the request is, and tells what the request then leads to', async () => {
+    const tally = { cases: 0, refused: 0, steps: 0, conditional: 0 };
+    const runs = runsOf({ usually: 4, long: 50 });
+    await fc.assert(previewProperty(worlds.open, tally), { ...runs, endOnFailure: true, examples: previewExamples });
+    console.log(JSON.stringify(tally));
+    expect(tally.cases).toBe(runs.numRuns);
+    expect(tally.steps).toBeGreaterThan(0);
   }, 1_800_000);
 });

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { AzureFailure, type AzureFailureKind } from '../../src/azure-failure.ts';
 import type { Table } from '../../src/state/table.ts';
-import { createWorld, type MemoryWorld } from './memory-world.ts';
-import type { VaultChange } from './world.ts';
+import type { VaultChange, World } from './world.ts';
 
 /** How a vault takes changes: not at all, or without its replies (`lost`) or the requests (`dropped`) getting through. */
 export type Mood = Extract<AzureFailureKind, 'refused' | 'forbidden' | 'unavailable'> | 'lost' | 'dropped';
 
-export interface ObservedWorld extends MemoryWorld {
+export interface ObservedWorld extends World {
   /** Changes that vaults were asked for, in order. */
   changes: VaultChange[];
   /** By name of the vault; without one it does as it is told. */
@@ -16,8 +15,7 @@ export interface ObservedWorld extends MemoryWorld {
   dump(): Promise<string[]>;
 }
 
-export function createObservedWorld(): ObservedWorld {
-  const world = createWorld();
+export function observed(world: World): ObservedWorld {
   const tables = new Map<string, { table: Table; partitions: Set<string> }>();
   const changes: VaultChange[] = [];
   const moods: ObservedWorld['moods'] = new Map();
@@ -51,7 +49,7 @@ export function createObservedWorld(): ObservedWorld {
       };
     },
     async dump() {
-      const lines = world.queue.map((message) => `queue ${JSON.stringify(message)}`);
+      const lines = world.messages().map((message) => `queue ${message}`);
       for (const [name, { table, partitions }] of tables) {
         for (const partition of partitions) {
           for (const { row, etag, properties } of await table.query(partition)) {

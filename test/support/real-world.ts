@@ -1,7 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { KeyClient } from '@azure/keyvault-keys';
 import { createTargetVault, type TargetVault } from '../../src/key-vault/target-vault.ts';
-import { toPlainJsonWebKey } from '../../src/key-vault/transformations.ts';
 import { keyExchangeKeyTag } from '../../src/key-vault/key-exchange-key.ts';
 import { createCredential } from '../../src/local/azure/credential.ts';
 import { startServices } from '../../src/local/azure/services.ts';
@@ -124,16 +123,6 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
     }
   }
 
-  /** As the service would make it, but of material that is there. */
-  async function importExchangeKey(name: string, provider: string): Promise<string> {
-    const kekName = `keyfleet-kek-${provider}-${opened}`;
-    const key = toPlainJsonWebKey(fixtures().exchangeKey.export({ type: 'pkcs8', format: 'der' }));
-    const tags = { [keyExchangeKeyTag]: ownerOf(mount, provider) };
-    const options = { hardwareProtected: true, tags };
-    await existing(keyClients, name).importKey(kekName, { ...key, keyOps: ['import'] }, options);
-    return kekName;
-  }
-
   async function open(): Promise<World> {
     const prefix = `world${++opened}`;
     // Locks and leases of worlds before this one are over.
@@ -175,10 +164,8 @@ export async function startRealWorlds({ vaults }: { vaults: readonly string[] })
           const record = await state.providers.read(reference);
           if (record === undefined) continue;
           const made = keyVault.inspect(record.keyCollection).keys();
-          const owner = ownerOf(mount, provider);
-          const known = made.find(({ versions }) => versions[0]?.tags[keyExchangeKeyTag] === owner);
-          const kekName = known?.name ?? (await importExchangeKey(record.keyCollection, provider));
-          await state.providers.update(reference, { ...record, kekName });
+          const kek = made.find(({ versions }) => versions[0]?.tags[keyExchangeKeyTag] === ownerOf(mount, provider));
+          if (kek !== undefined) await state.providers.update(reference, { ...record, kekName: kek.name });
         }
       },
       watch: (witness) => void witnesses.add(witness),
