@@ -1,3 +1,4 @@
+import { isKeyfleetError } from '../../src/errors.ts';
 import { createKeyPairGenerator } from '../../src/keymgmt/key-generation.ts';
 import { createKeyPoolFilling } from '../../src/keymgmt/key-pool-filling.ts';
 import type { KeyPoolSizes } from '../../src/keymgmt/key-pool.ts';
@@ -8,6 +9,7 @@ import { openState } from './state.ts';
 
 /** Two pairs are made at once, of the four threads that Node has unless told otherwise. */
 const threadPoolSize = 5;
+const mostFailures = 5;
 
 /**
  * Fills the pool of a platform's service, straight into its tables, sealed as the service seals them. Hosts take from it
@@ -22,5 +24,13 @@ export async function fillKeyPool(
 ): Promise<void> {
   const { keyPairs: pairs } = openState(platform);
   const generator = createKeyPairGenerator({ threadPoolSize, ...(makeKeyPair && { makeKeyPair }) });
-  await createKeyPoolFilling({ pairs, sizes, generator, random: Math.random })(new AbortController().signal);
+  const fill = createKeyPoolFilling({ pairs, sizes, generator, random: Math.random });
+  for (let failures = 0; ; failures++) {
+    try {
+      return await fill(new AbortController().signal);
+    } catch (error) {
+      // A pair that storage may have lost is made anew the next time, as it is by the service's timer.
+      if (failures === mostFailures || !isKeyfleetError(error, 'unavailable')) throw error;
+    }
+  }
 }

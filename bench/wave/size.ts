@@ -20,7 +20,7 @@ export function readWaveSize(environment: NodeJS.ProcessEnv): WaveSize {
   const size = {
     rotations: number('KEYFLEET_BENCH_ROTATIONS', 10_000),
     vaults: number('KEYFLEET_BENCH_VAULTS', 1),
-    scale: number('KEYFLEET_BENCH_SCALE', 1),
+    scale: number('KEYFLEET_BENCH_SCALE', 3),
   };
   if (size.rotations > mostPairsOfType) throw new RangeError(`the pool takes ${mostPairsOfType} pairs at most`);
   return size;
