@@ -1,7 +1,6 @@
 import { describeDeviations, describeStray } from '../reconcile/drift/findings.ts';
 import { isRead } from '../reconcile/drift/observe.ts';
-import { thoroughIntervalSeconds } from '../reconcile/drift/pass.ts';
-import { lightIntervalSeconds } from '../reconcile/drift/schedule.ts';
+import { lightIntervalSeconds, thoroughIntervalSeconds, thoroughlyReadSeconds } from '../reconcile/drift/schedule.ts';
 import { isUnsure } from '../reconcile/placements.ts';
 import { has } from '../reconcile/plan.ts';
 import type { HeldKey, InspectionRecord, InspectionStore } from '../state/inspections.ts';
@@ -145,12 +144,22 @@ function versionStatus(known: Known, version: number): VersionStatus {
 }
 
 /** Not less recent than this: what a pass saw unchanged isn't written down with each key. */
-function lastRead({ held, inspection }: Known, { readTime, confirmedTime }: PlacementRecord, isNewest: boolean) {
-  const isSeen = held.seen !== undefined && held.doubt === undefined;
-  const passes = [inspection?.thoroughTime, isNewest && isSeen ? inspection?.lightTime : undefined];
+function lastRead({ held, inspection }: Known, placement: PlacementRecord, isNewest: boolean) {
+  const { readTime, confirmedTime } = placement;
+  const isSeen = held.seen !== undefined && held.doubt === undefined && held.owed === undefined;
+  const passes = [
+    thoroughRead(placement, held.owed ? inspection?.earlierThoroughTime : inspection?.thoroughTime),
+    isNewest && isSeen ? inspection?.lightTime : undefined,
+  ];
   const times = [readTime, ...passes.filter((time) => time !== undefined && time >= confirmedTime)];
   const known = times.filter((time) => time !== undefined).map((time) => time.getTime());
   return known.length === 0 ? undefined : new Date(Math.max(...known));
+}
+
+/** A thorough pass, unless it may have left out the version because it was read shortly before. */
+function thoroughRead(placement: PlacementRecord, time: Date | undefined): Date | undefined {
+  if (time === undefined || placement.readTime === undefined || !isRead(placement)) return undefined;
+  return time.getTime() - placement.readTime.getTime() > thoroughlyReadSeconds * 1000 ? time : undefined;
 }
 
 function judge({ state, entry }: Known, placement: PlacementRecord): Pick<VersionStatus, 'state' | 'reason'> {

@@ -25,9 +25,10 @@ export interface Messaging {
   /**
    * Asks for a provider's vault to be looked through.
    * @param stamp the same again within ten minutes has no effect
+   * @param time when the message may be seen; absent: now
    * @throws KeyfleetError `unavailable` if Service Bus doesn't take it
    */
-  check(reference: CheckReference, stamp: string): Promise<void>;
+  check(reference: CheckReference, stamp: string, time?: Date): Promise<void>;
 }
 
 export interface MessagingOptions {
@@ -67,11 +68,11 @@ export function createMessaging({ fullyQualifiedNamespace, credential }: Messagi
   }
 
   return {
-    wake: (reference, stamp, time) =>
-      send(reference, stamp, {
-        body: encodeWakeUp(reference),
-        ...(time !== undefined && { scheduledEnqueueTimeUtc: time }),
-      }),
-    check: (reference, stamp) => send(reference, stamp, { body: encodeCheck(reference) }),
+    wake: (reference, stamp, time) => send(reference, stamp, { body: encodeWakeUp(reference), ...visibleFrom(time) }),
+    check: (reference, stamp, time) => send(reference, stamp, { body: encodeCheck(reference), ...visibleFrom(time) }),
   };
+}
+
+function visibleFrom(time: Date | undefined): { scheduledEnqueueTimeUtc?: Date } {
+  return time === undefined ? {} : { scheduledEnqueueTimeUtc: time };
 }

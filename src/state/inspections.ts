@@ -11,6 +11,8 @@ export interface HeldKey {
   seen?: string;
   /** Why it couldn't be read the last time. */
   doubt?: string;
+  /** All its versions are still to be looked at: there was no time for it, or somebody was at work on it. */
+  owed?: true;
 }
 
 /** How far the looking through a provider's vault got. */
@@ -21,9 +23,18 @@ export interface InspectionRecord {
   lightTime?: Date;
   /** When the last one that saw every version of every key began. */
   thoroughTime?: Date;
+  /** When the one before that began, which saw the keys that were left out of the last one and are owed a look. */
+  earlierThoroughTime?: Date;
   /** Set while one that sees every version is on its way: when it began, and the last key it saw. */
   thoroughBegan?: Date;
   thoroughCursor?: string;
+  /** The same of one that reads each key by its name. */
+  lightBegan?: Date;
+  lightCursor?: string;
+  /** Of the keys that are owed a look, the last one that was looked at since the list was read. */
+  owedCursor?: string;
+  /** Set where the list of keys was read and what else there is to do is left to another message. */
+  goingOn?: boolean;
   /** Whether the vault let us list its keys the last time. */
   mayList: boolean;
   /** Why the last try saw less than everything. */
@@ -89,11 +100,12 @@ export function createInspectionStore(table: Table): InspectionStore {
   };
 }
 
-function replaceHeld({ key, etag, kmsName, seen, doubt }: HeldKey): Action {
+function replaceHeld({ key, etag, kmsName, seen, doubt, owed }: HeldKey): Action {
   const properties = {
     ...(kmsName !== undefined && { kmsName }),
     ...(seen !== undefined && { seen }),
     ...(doubt !== undefined && { doubt }),
+    ...(owed !== undefined && { owed }),
   };
   return { kind: 'replace', row: heldPrefix + key, etag, properties };
 }

@@ -20,8 +20,8 @@ export interface MemoryWorld extends World {
   vault: (name: string) => MemoryVault;
   vaults: ReadonlyMap<string, MemoryVault>;
   queue: QueuedMessage[];
-  /** Vaults that are to be looked through. */
-  checks: CheckReference[];
+  /** Vaults that are to be looked through, and when. */
+  checks: (CheckReference & { time: Date })[];
 }
 
 const lockMilliseconds = 60_000;
@@ -37,7 +37,7 @@ export function createWorld(): MemoryWorld {
   let time = Date.parse('2026-01-01T00:00:00Z');
   const now = () => new Date(time);
   const queue: QueuedMessage[] = [];
-  const checks: CheckReference[] = [];
+  const checks: MemoryWorld['checks'] = [];
 
   function vaultOf(name: string): MemoryVault {
     const vault = vaults.get(name) ?? createMemoryVault(name, fixtures().exchangeKey, now);
@@ -84,8 +84,8 @@ export function createWorld(): MemoryWorld {
       async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
         if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
       },
-      async check({ mount, provider }, stamp) {
-        if (isFresh(`${mount}|${provider}|${stamp}`)) checks.push({ mount, provider });
+      async check({ mount, provider }, stamp, visibleTime = new Date(time)) {
+        if (isFresh(`${mount}|${provider}|${stamp}`)) checks.push({ mount, provider, time: visibleTime });
       },
     },
     async receive(which = 0) {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isAzureFailure } from '../../azure-failure.ts';
+import { AzureFailure } from '../../azure-failure.ts';
 import type { KeyItem, TargetVault } from '../../key-vault/target-vault.ts';
 import type { HeldKey } from '../../state/inspections.ts';
 import type { ProviderReference } from '../../state/providers.ts';
@@ -16,15 +16,20 @@ export interface Suspect {
   seen: string;
 }
 
+/** Page by page, in order of their names; to be read once. */
+export type Suspects = AsyncIterable<readonly Suspect[]>;
+
+/** A key that bears the provider's tag, and that none of the held keys is known to have. */
+export interface Stranger {
+  name: string;
+  /** Whose it is by its tag. */
+  key: string;
+}
+
 export interface Listing {
-  /** Page by page, in order of their names; to be read once. Throws AzureFailure where it is read from the vault itself. */
-  suspects: AsyncIterable<readonly Suspect[]>;
-  /** False: so many keys look different that some of them were left to the next listing. */
-  isWhole: boolean;
-  /** Names of keys that bear the provider's tag, and that none of the held keys is known to have. */
-  strangers: readonly string[];
-  /** False: keys are read by name, and nothing else is seen. */
-  mayList: boolean;
+  strangers: readonly Stranger[];
+  /** Whether a look is owed to any of the held keys; those are not among the suspects. */
+  isAnyOwed: boolean;
 }
 
 export interface ListingRequest {
@@ -34,6 +39,14 @@ export interface ListingRequest {
   held: () => AsyncIterable<readonly HeldKey[]>;
   /** Whether keys that were found to differ when they were last compared are suspects, whatever they look like now. */
   judgeAnew: boolean;
+  /**
+   * Is given the keys that don't look as they did when they were last compared: now and then while the list goes on, so
+   * that something comes of it however long that takes, and at its end.
+   */
+  examine: (suspects: Suspects) => Promise<void>;
+  /** The list is broken off then. */
+  until: Date;
+  now: () => Date;
 }
 
 /** Before what is remembered of a key that differs from what it should be. */
@@ -42,48 +55,56 @@ export const deviationMark = '!';
 /** Keys that look different are in memory with all that the list shows of them: no more than these. */
 const mostKept = 20_000;
 
-const readsAtOnce = 8;
+/** How long they are gathered: each time the held keys are read once more. */
+const gatherMilliseconds = 30_000;
 
 /**
  * Goes through all keys of a vault and picks those that don't look as they did when they were last compared. Makes one
- * call for each page of the list and nothing else; or, where listing isn't permitted, reads each held key by its name.
+ * call for each page of the list and nothing else.
  *
- * @throws AzureFailure if a page couldn't be read: nothing may be concluded then
+ * @throws AzureFailure if the list didn't come to its end: nothing may be concluded about what it didn't show
  */
 export async function listVault(request: ListingRequest): Promise<Listing> {
-  try {
-    return await byList(request);
-  } catch (error) {
-    if (!isAzureFailure(error, 'forbidden')) throw error;
-    return { suspects: byName(request), isWhole: true, strangers: [], mayList: false };
-  }
-}
-
-async function byList(request: ListingRequest): Promise<Listing> {
-  const { vault, reference } = request;
+  const { vault, reference, examine, until, now } = request;
   const known = await readHeld(request);
   const prefix = `${ownerOf(reference.mount, reference.provider)}/`;
   const kept: Kept = { named: new Map(), nameless: new Map() };
-  const strangers: string[] = [];
-  let isWhole = true;
-  const keep = (items: Map<string, KeyItem>, name: string, item: KeyItem) => {
-    if (kept.named.size + kept.nameless.size < mostKept) items.set(name, item);
-    else isWhole = false;
-  };
-  for await (const page of vault.listKeys()) {
-    for (const item of page) {
-      const seen = digestOf(item);
-      const isAsKnown = known.named.show(item.name, seen);
-      if (isAsKnown === false) keep(kept.named, item.name, item);
-      if (isAsKnown !== undefined) continue;
-      const owner = item.tags[tagNames.owner];
-      if (owner?.startsWith(prefix) !== true) continue;
-      const key = owner.slice(prefix.length);
-      if (known.nameless.show(key, seen) === undefined) strangers.push(item.name);
-      else keep(kept.nameless, key, item);
-    }
+  const strangers: Stranger[] = [];
+  let gatheredSince = now().getTime();
+
+  async function examineKept(isWhole: boolean): Promise<void> {
+    await examine(findSuspects(request, known, kept, isWhole));
+    kept.named.clear();
+    kept.nameless.clear();
+    gatheredSince = now().getTime();
   }
-  return { suspects: findSuspects(request, known, kept), isWhole, strangers, mayList: true };
+
+  function compare(item: KeyItem): void {
+    const seen = digestOf(item);
+    const isAsKnown = known.named.show(item.name, seen);
+    if (isAsKnown === false) kept.named.set(item.name, item);
+    if (isAsKnown !== undefined) return;
+    const owner = item.tags[tagNames.owner];
+    if (owner?.startsWith(prefix) !== true) return;
+    const key = owner.slice(prefix.length);
+    if (known.nameless.show(key, seen) === undefined) strangers.push({ name: item.name, key });
+    else kept.nameless.set(key, item);
+  }
+
+  for await (const page of vault.listKeys()) {
+    for (const item of page) compare(item);
+    const keptCount = kept.named.size + kept.nameless.size;
+    const isOver = now() >= until;
+    const isLong = now().getTime() - gatheredSince >= gatherMilliseconds;
+    if (keptCount >= mostKept || (keptCount > 0 && (isLong || isOver))) await examineKept(false);
+    if (isOver) throw tooLong(vault);
+  }
+  await examineKept(true);
+  return { strangers, isAnyOwed: known.hasOwed };
+}
+
+function tooLong({ name }: TargetVault): AzureFailure {
+  return new AzureFailure('unavailable', `Key Vault "${name}" has more keys than can be listed in time`);
 }
 
 interface Known {
@@ -92,6 +113,7 @@ interface Known {
   /** By their own names, which are in the owner tag: what they are called in the vault isn't known yet. */
   nameless: HeldDigests;
   hasDeviating: boolean;
+  hasOwed: boolean;
 }
 
 interface Kept {
@@ -100,59 +122,59 @@ interface Kept {
 }
 
 async function readHeld({ held }: ListingRequest): Promise<Known> {
-  const known = { named: createHeldDigests(), nameless: createHeldDigests(), hasDeviating: false };
+  const known = { named: createHeldDigests(), nameless: createHeldDigests(), hasDeviating: false, hasOwed: false };
   for await (const page of held()) {
     for (const entry of page) {
-      const { key, kmsName, seen } = entry;
+      const { key, kmsName, seen, owed } = entry;
       if (kmsName === undefined) known.nameless.add(key, undefined);
       else known.named.add(kmsName, seen && withoutMark(seen));
       known.hasDeviating ||= isDeviating(entry);
+      known.hasOwed ||= owed ?? false;
     }
   }
   return known;
 }
 
-/** Reads again what is held, of which too little was kept. What was booked anew meanwhile is left to the next look. */
+/**
+ * Reads again what is held, of which too little was kept. What was booked anew meanwhile is left to the next look.
+ * @param isWhole whether what the list hasn't shown isn't there
+ */
 async function* findSuspects(
   { held, judgeAnew }: ListingRequest,
   { named, nameless, hasDeviating }: Known,
   kept: Kept,
-): AsyncIterable<readonly Suspect[]> {
-  if (named.changedCount() + nameless.changedCount() === 0 && !(judgeAnew && hasDeviating)) return;
+  isWhole: boolean,
+): Suspects {
+  const isJudgedAnew = judgeAnew && hasDeviating && isWhole;
+  if (named.changedCount() + nameless.changedCount() === 0 && !isJudgedAnew) return;
 
   function toSuspect(entry: HeldKey): Suspect | undefined {
     const { key, kmsName } = entry;
+    if (entry.owed) return undefined;
     const seen = kmsName === undefined ? nameless.changeOf(key) : named.changeOf(kmsName);
     if (seen === undefined || isRemembered(entry, seen)) {
-      return judgeAnew && isDeviating(entry) ? { held: entry, seen: entry.seen ?? '' } : undefined;
+      return isJudgedAnew && isDeviating(entry) ? { held: entry, seen: entry.seen ?? '' } : undefined;
     }
     const item = kmsName === undefined ? kept.nameless.get(key) : kept.named.get(kmsName);
     if (item !== undefined) return { held: entry, item, seen };
-    return seen === absence ? { held: entry, seen } : undefined;
+    return seen === absence && isWhole ? { held: entry, seen } : undefined;
   }
 
   for await (const page of held()) yield page.map(toSuspect).filter((suspect) => suspect !== undefined);
 }
 
-async function* byName({ vault, held, judgeAnew }: ListingRequest): AsyncIterable<readonly Suspect[]> {
-  for await (const page of held()) {
-    for (let start = 0; start < page.length; start += readsAtOnce) {
-      const group = page.slice(start, start + readsAtOnce);
-      const read = await Promise.all(group.map((entry) => readByName(vault, entry, judgeAnew)));
-      yield read.filter((suspect) => suspect !== undefined);
-    }
-  }
-}
-
-/** @returns undefined if the key looks as it did when it was last compared */
-async function readByName(vault: TargetVault, entry: HeldKey, judgeAnew: boolean): Promise<Suspect | undefined> {
+/**
+ * Reads one key by its name, where listing isn't permitted.
+ * @returns undefined if it looks as it did when it was last compared
+ * @throws AzureFailure
+ */
+export async function readByName(vault: TargetVault, entry: HeldKey): Promise<Suspect | undefined> {
   // Its name is found out by comparing it; then it is read by that.
   if (entry.kmsName === undefined) return { held: entry, seen: '' };
   const key = await vault.getKey(entry.kmsName);
   const item = key && { name: entry.kmsName, enabled: key.enabled, tags: key.tags, updatedTime: key.updatedTime };
   const seen = item === undefined ? absence : digestOf(item, key?.version);
-  if (!isRemembered(entry, seen)) return { held: entry, seen, ...(item && { item }) };
-  return judgeAnew && isDeviating(entry) ? { held: entry, seen: entry.seen ?? '' } : undefined;
+  return isRemembered(entry, seen) ? undefined : { held: entry, seen, ...(item && { item }) };
 }
 
 /** Whether the key was found to differ when it was last compared. */

@@ -21,14 +21,29 @@ export interface LookRequest {
   vault: TargetVault;
   /** The key as a list, or a read of its newest version, has just shown it: often that is all there is to see. */
   item?: KeyItem;
+  /** Set by a pass over the whole vault, which leaves alone what others are at. */
+  inPass?: PassRequest;
+}
+
+export interface PassRequest {
+  /** When it began, or the list that shows `item`: what was changed since, it may show as it was before. */
+  began: Date;
+  /** What a read showed since then needn't be read again. */
+  readSince?: Date;
+  /** The whole key seems to be gone: whatever work there is for it, it has to be known before that is done. */
+  mayBeGone: boolean;
 }
 
 /**
  * `seen`: what was found is recorded. `changing`: somebody was at work on it at the same time, and nothing was learnt.
- * `nothing-there`: there is no such distribution, or nothing of it in the vault yet, or it is about to leave.
+ * `nothing-there`: there is no such distribution, or nothing of it in the vault yet, or it is about to leave. `known`:
+ * every version was read lately.
  */
 export type LookOutcome =
-  { kind: 'seen'; kmsName: string; deviates: boolean } | { kind: 'changing' } | { kind: 'nothing-there' };
+  | { kind: 'seen'; kmsName: string; deviates: boolean }
+  | { kind: 'changing' }
+  | { kind: 'nothing-there' }
+  | { kind: 'known' };
 
 export interface Look {
   /**
@@ -41,17 +56,24 @@ export interface Look {
 const mostTries = 5;
 
 export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer: Announcer; now: () => Date }): Look {
-  async function lookOnce({ reference, provider, vault, item }: LookRequest): Promise<LookOutcome | 'again'> {
+  async function lookOnce(
+    { reference, provider, vault, item }: LookRequest,
+    inPass: PassRequest | undefined,
+  ): Promise<LookOutcome | 'again'> {
     const state = await keys.read(reference);
     const entry = state?.distributions.find(({ distribution }) => distribution.provider === reference.provider);
     if (state === undefined || entry === undefined || entry.distribution.removing) return { kind: 'nothing-there' };
     if (entry.placements.length === 0) return { kind: 'nothing-there' };
 
+    const isExplained = item !== undefined && showsWhatWeKnow(reference, state, entry, item);
+    if (inPass !== undefined && !isExplained) {
+      if (isAtWork(state, entry, inPass)) return { kind: 'changing' };
+      if (isReadSince(entry, inPass.readSince)) return { kind: 'known' };
+    }
     const time = now();
-    const { placements, strays } =
-      item !== undefined && showsWhatWeKnow(reference, state, entry, item)
-        ? { placements: withNewestRead(entry.placements, time), strays: [] }
-        : await observe(vault, { reference, state, distribution: entry }, time);
+    const { placements, strays } = isExplained
+      ? { placements: withNewestRead(entry.placements, time), strays: [] }
+      : await observe(vault, { reference, state, distribution: entry }, time);
     const changed = placements.filter((placement) => !isKnown(placement, entry.placements));
     const distribution = distributionAfter(entry, provider, changed, strays);
     const { strays: knownStrays = [], drift } = entry.distribution;
@@ -89,7 +111,7 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
   return {
     async look(request) {
       for (let tries = 1; tries <= mostTries; tries++) {
-        const outcome = await lookOnce(request);
+        const outcome = await lookOnce(request, tries === 1 ? request.inPass : undefined);
         if (outcome !== 'again') return outcome;
       }
       return { kind: 'changing' };
@@ -100,6 +122,18 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
 function seen({ kmsName, strays = [] }: DistributionRecord, placements: readonly PlacementRecord[]): LookOutcome {
   const deviates = strays.length > 0 || placements.some(({ deviations }) => deviations !== undefined);
   return { kind: 'seen', kmsName, deviates };
+}
+
+/** Whether the vault is about to follow, or was changed by ourselves since: it is no use to look there now. */
+function isAtWork(state: KeyState, entry: DistributionState, { began, mayBeGone }: PassRequest): boolean {
+  if (entry.placements.some((placement) => placement.confirmedTime >= began && !isRead(placement))) return true;
+  const { refusal, delay } = entry.distribution;
+  return !mayBeGone && refusal === undefined && delay === undefined && nextStep(state, entry) !== undefined;
+}
+
+function isReadSince({ placements }: DistributionState, time: Date | undefined): boolean {
+  if (time === undefined) return false;
+  return placements.every((placement) => isRead(placement) && (placement.readTime ?? 0) >= time);
 }
 
 /** Whether the newest version is as we know it, nothing is known to be wrong with any, and nothing is on top of it. */

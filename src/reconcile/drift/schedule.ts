@@ -6,6 +6,12 @@ import type { ProviderReference, ProviderStore } from '../../state/providers.ts'
 /** How often every vault is looked through. */
 export const lightIntervalSeconds = 15 * 60;
 
+/** How often every version of every key is looked at: a list of keys shows the newest ones alone. */
+export const thoroughIntervalSeconds = 24 * 3600;
+
+/** A key of which a read showed every version so shortly before needs no such look. */
+export const thoroughlyReadSeconds = thoroughIntervalSeconds / 2;
+
 /** Has each provider's vault looked through in its turn. */
 export interface CheckSchedule {
   /** To be called before a provider is created: a reminder of one that isn't is dropped when it is due. */
