@@ -89,7 +89,7 @@ export interface World {
   permit(vault: string, allowed: readonly Permission[]): void;
   /** Lets providers use the key exchange keys of earlier ones of their names, where making one takes long. */
   reuseExchangeKeys(house: { state: Pick<State, 'providers'> }): Promise<void>;
-  /** From now on `witness` sees every change that a process opened afterwards makes. */
+  /** From now on `witness` sees every change that the service makes. */
   watch(witness: Witness): void;
 }
 
