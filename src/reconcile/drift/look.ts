@@ -11,6 +11,7 @@ import type {
 import { mostSeenAtOnce, type KeyStore } from '../../state/keys.ts';
 import type { DriftPolicy, ProviderRecord } from '../../state/providers.ts';
 import { guardOfDistribution, type Announcer, type DistributionSubject } from '../intents.ts';
+import { isUnsure } from '../placements.ts';
 import { nextStep } from '../plan.ts';
 import { sameMembers, sameTags, tagsOf } from '../version-marks.ts';
 import { isRead, observe } from './observe.ts';
@@ -133,7 +134,9 @@ function isAtWork(state: KeyState, entry: DistributionState, { began, mayBeGone 
 
 function isReadSince({ placements }: DistributionState, time: Date | undefined): boolean {
   if (time === undefined) return false;
-  return placements.every((placement) => isRead(placement) && (placement.readTime ?? 0) >= time);
+  return placements.every(
+    (placement) => isRead(placement) && !isUnsure(placement) && (placement.readTime ?? 0) >= time,
+  );
 }
 
 /** Whether the newest version is as we know it, nothing is known to be wrong with any, and nothing is on top of it. */

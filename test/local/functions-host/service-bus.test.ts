@@ -249,6 +249,17 @@ describe('locks', () => {
     expect(recordsOf('tight')).toHaveLength(queue + 2);
     expect(recordsOf('sessions')).toHaveLength(session + 2);
   });
+
+  it('of a session are renewed although one renewal failed', async () => {
+    const before = recordsOf('sessions').length;
+    bus.faults.add({ service: 'service-bus', operation: 'renewSessionLock', times: 1, fault: { kind: 'throttle' } });
+    await bus.send('sessions', { body: { waitMilliseconds: 1600 }, sessionId: 'unlucky' });
+    await app.line(() => recordsOf('sessions').length === before + 2);
+    await settled('sessions', { active: 0 });
+    expect(bus.faults.log).toHaveLength(1);
+    expect(app.messages('Host.ServiceBus').filter((line) => line.includes('unlucky'))).toEqual([]);
+    expect(recordsOf('sessions')).toHaveLength(before + 2);
+  });
 });
 
 describe('stopping the host', () => {

@@ -1,6 +1,7 @@
 import { isServiceBusError, type ServiceBusSessionReceiver } from '@azure/service-bus';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Listener, ListenerOptions } from './listener.ts';
+import { keepLocked } from './session-renewal.ts';
 
 /** After an error that isn't just "no session is free". */
 const pauseMilliseconds = 500;
@@ -15,7 +16,7 @@ export function listenToSessions({ client, entity, hostSettings, processMessage,
   const held = new Set<Promise<void>>();
   const [first, second] = entity.receiverOf;
   const options = {
-    maxAutoLockRenewalDurationInMs: hostSettings.maxAutoLockRenewalMilliseconds,
+    maxAutoLockRenewalDurationInMs: 0,
     skipParsingBodyAsJson: true,
   };
 
@@ -33,18 +34,26 @@ export function listenToSessions({ client, entity, hostSettings, processMessage,
   }
 
   async function work(receiver: ServiceBusSessionReceiver): Promise<void> {
+    const working = new AbortController();
+    const { maxAutoLockRenewalMilliseconds, sessionIdleTimeoutMilliseconds } = hostSettings;
+    const endFromNow = () => Date.now() + maxAutoLockRenewalMilliseconds + sessionIdleTimeoutMilliseconds;
+    let endTime = endFromNow();
+    const keeping = keepLocked(receiver, () => endTime, working.signal);
     try {
       while (!signal.aborted) {
         const [message] = await receiver.receiveMessages(1, {
-          maxWaitTimeInMs: hostSettings.sessionIdleTimeoutMilliseconds,
+          maxWaitTimeInMs: sessionIdleTimeoutMilliseconds,
           abortSignal: signal,
         });
         if (!message) return;
+        endTime = endFromNow();
         await processMessage(receiver, message);
       }
     } catch (error) {
       if (!signal.aborted) report(`Receiving from session '${receiver.sessionId}'`, error);
     } finally {
+      working.abort();
+      await keeping;
       await receiver.close().catch((error: unknown) => report('Closing a session', error));
     }
   }

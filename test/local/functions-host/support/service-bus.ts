@@ -1,7 +1,7 @@
 import { ServiceBusClient, type ServiceBusMessage } from '@azure/service-bus';
 import type { TokenCredential } from '@azure/identity';
 import { createCertificates, trustInThisProcess } from '../../../../src/local/certificates.ts';
-import { createFaults } from '../../../../src/local/faults.ts';
+import { createFaults, type Faults } from '../../../../src/local/faults.ts';
 import {
   type QueueOptions,
   type ServiceBusStandIn,
@@ -11,6 +11,7 @@ import {
 
 export interface TestBus {
   broker: ServiceBusStandIn;
+  faults: Faults;
   /** For the setting `<connection>__fullyQualifiedNamespace`. */
   namespace: string;
   credential: TokenCredential;
@@ -22,11 +23,12 @@ export interface TestBus {
 export async function startTestBus(queues: QueueOptions[], topics: TopicOptions[]): Promise<TestBus> {
   const { caCertificate, certificate, privateKey } = await createCertificates();
   trustInThisProcess(caCertificate);
+  const faults = createFaults();
   const broker = await startServiceBus({
     queues,
     topics,
     tls: { key: privateKey, cert: certificate },
-    faults: createFaults(),
+    faults,
     now: () => new Date(),
     authorize: () => true,
     verify: async () => ({ tenantId: 'tenant', objectId: 'object', clientId: 'client' }),
@@ -39,6 +41,7 @@ export async function startTestBus(queues: QueueOptions[], topics: TopicOptions[
   const senders = new Map<string, ReturnType<ServiceBusClient['createSender']>>();
   return {
     broker,
+    faults,
     namespace,
     credential,
     async send(queue, messages) {
