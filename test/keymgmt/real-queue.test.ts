@@ -21,7 +21,7 @@ afterAll(() => worlds.stop());
 describe('over Service Bus, Table Storage and Key Vault', () => {
   it('whatever happens to messages, the same requests end in the same keys in the same vaults', async () => {
     const tally = newChaosTally();
-    const runs = runsOf({ usually: 3, long: 50 });
+    const runs = runsOf({ usually: 2, long: 50 });
     await fc.assert(chaosProperty(worlds.open, tally), { ...runs, endOnFailure: true });
     console.log(JSON.stringify(tally));
     expect(tally.histories).toBe(runs.numRuns);
@@ -41,7 +41,7 @@ describe('over Service Bus, Table Storage and Key Vault', () => {
 
   it('a preview changes nothing, is refused as the request is, and tells what the request then leads to', async () => {
     const tally = { cases: 0, refused: 0, steps: 0, conditional: 0 };
-    const runs = runsOf({ usually: 4, long: 50 });
+    const runs = runsOf({ usually: 3, long: 50 });
     await fc.assert(previewProperty(worlds.open, tally), { ...runs, endOnFailure: true, examples: previewExamples });
     console.log(JSON.stringify(tally));
     expect(tally.cases).toBe(runs.numRuns);

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { AzureFailure } from '../../src/azure-failure.ts';
 import type { CheckReference, DistributionReference } from '../../src/messaging/index.ts';
 import type { Table } from '../../src/state/table.ts';
 import { fixtures } from './fixtures.ts';
@@ -125,7 +126,15 @@ export function createWorld(): MemoryWorld {
     strike: strikeInProcess,
     vaultNames: () => [...vaults.keys()],
     contents,
-    openAsPerson: (name) => ({ ...vaultOf(name), purgeKey: async (keyName) => vaultOf(name).purge(keyName) }),
+    openAsPerson: (name) => ({
+      ...vaultOf(name),
+      async purgeKey(keyName) {
+        if ((await vaultOf(name).getDeletedKey(keyName)) === undefined) {
+          throw new AzureFailure('absent', `there is no deleted key ${keyName}`);
+        }
+        vaultOf(name).purge(keyName);
+      },
+    }),
     permit: (name, allowed) => void grants.set(name, allowed),
     async putForeign(name, keyName, tags) {
       vaultOf(name).putForeign(keyName, createPublicKey(fixtures().foreignKey), tags);
