@@ -83,7 +83,8 @@ export function createWorld(): MemoryWorld {
       ),
     messaging: {
       async wake({ mount, key, provider }, stamp, visibleTime = new Date(time)) {
-        if (isFresh(stamp)) queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
+        if (isFresh(`${mount}|${key}|${provider}|${stamp}`))
+          queue.push({ reference: { mount, key, provider }, stamp, time: visibleTime });
       },
       async check({ mount, provider }, stamp, visibleTime = new Date(time)) {
         if (isFresh(`${mount}|${provider}|${stamp}`)) checks.push({ mount, provider, time: visibleTime });
