@@ -1,5 +1,5 @@
 import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
-import { innerErrorHeader } from './inner-errors.ts';
+import { innerCodeHeader, outerCodeHeader } from './error-codes.ts';
 import { retryAfterHeader } from './retry-after.ts';
 
 /** One call to a vault, as an operator reads about it. */
@@ -28,6 +28,9 @@ const dataActions: Record<Call['permission'], string> = {
 /** No connection was made, so nothing can have happened. */
 const neverConnected = new Set(['ECONNREFUSED', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
+/** Something is concluded from these, so they have to come with the vault's own account of the error. */
+const needsAccount = new Set([400, 403, 404, 409]);
+
 /**
  * What an error of the Key Vault client means. Only status and codes decide, never texts.
  * @param error anything thrown by the client
@@ -43,6 +46,14 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
       retryAfterSeconds,
     });
 
+  // Proxies and gateways answer with any status; only the vault knows what it refuses and what it doesn't have.
+  const isItsOwn = status === 404 ? outerCode === 'KeyNotFound' : outerCode !== undefined;
+  if (status !== undefined && needsAccount.has(status) && !isItsOwn) {
+    return failed(
+      call.changes ? 'unknown-outcome' : 'unavailable',
+      `it answered with status ${status}, and not in the way that Key Vault does`,
+    );
+  }
   switch (status) {
     case 400:
       return failed('refused', message);
@@ -58,8 +69,6 @@ export function toFailure(error: unknown, call: Call): AzureFailure {
           `(with RBAC the data action Microsoft.KeyVault/vaults/${dataActions[call.permission]})`,
       );
     case 404:
-      // Only the vault itself knows what it doesn't have; proxies and gateways answer so too.
-      if (outerCode === undefined) break;
       return failed('absent', 'there is no such key');
     case 409:
       return failed('conflict', `the name is taken by an object that is ${conflictState(innerCode)}`);
@@ -110,8 +119,8 @@ function read(error: unknown): ReadError {
   return {
     status: typeof shape.statusCode === 'number' ? shape.statusCode : undefined,
     code: text(shape.code),
-    outerCode: text(shape.details?.error?.code),
-    innerCode: text(shape.details?.error?.innerError?.code) ?? shape.response?.headers?.get(innerErrorHeader),
+    outerCode: text(shape.details?.error?.code) ?? shape.response?.headers?.get(outerCodeHeader),
+    innerCode: text(shape.details?.error?.innerError?.code) ?? shape.response?.headers?.get(innerCodeHeader),
     message: text(shape.message) ?? 'no reason given',
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   };

@@ -5,12 +5,12 @@ import { AzureFailure, isAzureFailure } from '../azure-failure.ts';
 import { createDeadlines, tooLate } from './deadlines.ts';
 import { toFailure, type Call } from './failures.ts';
 import { keepBodies } from './kept-bodies.ts';
-import { keepInnerErrors } from './inner-errors.ts';
+import { keepErrorCodes } from './error-codes.ts';
 import { noRepetitionOfThrottled } from './retry-after.ts';
 import {
   toKeyItem,
+  toKeyNamed,
   toPlainJsonWebKey,
-  toVaultKey,
   toVersionSummary,
   type KeyItem,
   type VaultKey,
@@ -83,18 +83,31 @@ export interface TargetVaultOptions {
   /** E.g. `https://learn-keyvault.vault.azure.net`. */
   url: string;
   credential: TokenCredential;
+  patience?: Patience;
+}
+
+/** How long a vault is waited for. Leases on keys count on a change taking no longer than is usual. */
+export interface Patience {
+  readMilliseconds: number;
+  changeMilliseconds: number;
+  /** Before the first repetition of a read that failed. */
+  retryMilliseconds: number;
 }
 
 const keyExchangeKeyBits = 4096;
-const readTimeoutMilliseconds = 10_000;
-const changeTimeoutMilliseconds = 15_000;
+const usualPatience: Patience = { readMilliseconds: 10_000, changeMilliseconds: 15_000, retryMilliseconds: 200 };
 
 const recoveryPauseMilliseconds = 500;
 
-export function createTargetVault({ name, url, credential }: TargetVaultOptions): TargetVault {
-  const additionalPolicies = [noRepetitionOfThrottled, keepInnerErrors];
+export function createTargetVault({
+  name,
+  url,
+  credential,
+  patience = usualPatience,
+}: TargetVaultOptions): TargetVault {
+  const additionalPolicies = [noRepetitionOfThrottled, keepErrorCodes];
   const reads = new KeyClient(url, credential, {
-    retryOptions: { maxRetries: 2, retryDelayInMs: 200 },
+    retryOptions: { maxRetries: 2, retryDelayInMs: patience.retryMilliseconds },
     additionalPolicies,
   });
   // The client would repeat an import after a lost reply, and that would be a second version.
@@ -109,7 +122,7 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
     send: (options: { abortSignal: AbortSignal }) => Promise<T>,
     deadline?: Date,
   ): Promise<T> {
-    const milliseconds = call.changes ? changeTimeoutMilliseconds : readTimeoutMilliseconds;
+    const milliseconds = call.changes ? patience.changeMilliseconds : patience.readMilliseconds;
     const sending = deadlines.start(milliseconds, deadline);
     try {
       return await send({ abortSignal: sending.signal });
@@ -130,7 +143,7 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
 
   function getKey(keyName: string): Promise<VaultKey | undefined> {
     const call = { action: `read key "${keyName}"`, permission: 'get', changes: false } as const;
-    return undefinedIfAbsent(run(call, async (options) => toVaultKey(await reads.getKey(keyName, options))));
+    return undefinedIfAbsent(run(call, async (options) => toKeyNamed(keyName, await reads.getKey(keyName, options))));
   }
 
   return {
@@ -141,42 +154,36 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       const action = `read version ${version} of key "${keyName}"`;
       const call = { action, permission: 'get', changes: false } as const;
       return undefinedIfAbsent(
-        run(call, async (options) => toVaultKey(await reads.getKey(keyName, { ...options, version }))),
+        run(call, async (options) => toKeyNamed(keyName, await reads.getKey(keyName, { ...options, version }))),
       );
     },
 
     async createKeyExchangeKey(keyName, tags) {
       const call = { action: `create the key exchange key "${keyName}"`, permission: 'create', changes: true } as const;
-      return toVaultKey(
-        await run(call, (options) =>
-          changes.createRsaKey(keyName, {
-            ...options,
-            hsm: true,
-            keySize: keyExchangeKeyBits,
-            keyOps: ['import'],
-            tags,
-          }),
-        ),
+      const key = { hsm: true, keySize: keyExchangeKeyBits, keyOps: ['import'], tags };
+      return run(call, async (options) =>
+        toKeyNamed(keyName, await changes.createRsaKey(keyName, { ...options, ...key })),
       );
     },
 
     async importWrapped(keyName, blob, { operations, enabled, tags, hardware, deadline }) {
       const call = { action: `import key "${keyName}"`, permission: 'import', changes: true } as const;
       const key = { kty: hardware ? 'RSA-HSM' : 'RSA', keyOps: [...operations], t: blob };
-      return toVaultKey(
-        await run(
-          call,
-          (options) => changes.importKey(keyName, key, { ...options, enabled, tags, hardwareProtected: hardware }),
-          deadline,
-        ),
+      const attributes = { enabled, tags, hardwareProtected: hardware };
+      return run(
+        call,
+        async (options) => toKeyNamed(keyName, await changes.importKey(keyName, key, { ...options, ...attributes })),
+        deadline,
       );
     },
 
     async importPlain(keyName, privateKey, { operations, enabled, tags, deadline }) {
       const call = { action: `import key "${keyName}"`, permission: 'import', changes: true } as const;
       const key = { ...toPlainJsonWebKey(privateKey), keyOps: [...operations] };
-      return toVaultKey(
-        await run(call, (options) => changes.importKey(keyName, key, { ...options, enabled, tags }), deadline),
+      return run(
+        call,
+        async (options) => toKeyNamed(keyName, await changes.importKey(keyName, key, { ...options, enabled, tags })),
+        deadline,
       );
     },
 
@@ -184,20 +191,25 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       const action = `${enabled ? 'enable' : 'disable'} version ${version} of key "${keyName}"`;
       const call = { action, permission: 'update', changes: true } as const;
       const attributes = { enabled, keyOps: [...operations], tags };
-      return toVaultKey(
-        await run(
-          call,
-          (options) => changes.updateKeyProperties(keyName, version, { ...options, ...attributes }),
-          deadline,
-        ),
+      return run(
+        call,
+        async (options) =>
+          toKeyNamed(keyName, await changes.updateKeyProperties(keyName, version, { ...options, ...attributes })),
+        deadline,
       );
     },
 
     async deleteKey(keyName, { deadline }) {
       const call = { action: `delete key "${keyName}"`, permission: 'delete', changes: true } as const;
-      const deleted = run(call, (options) => changes.beginDeleteKey(keyName, options), deadline);
-      const key = (await undefinedIfAbsent(deleted))?.getResult();
-      return key && toVaultKey(key);
+      const deleted = run(
+        call,
+        async (options) => {
+          const poller = await changes.beginDeleteKey(keyName, options);
+          return toKeyNamed(keyName, poller.getResult());
+        },
+        deadline,
+      );
+      return undefinedIfAbsent(deleted);
     },
 
     async listVersions(keyName) {
@@ -217,7 +229,7 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       const pages = reads.listPropertiesOfKeys({ abortSignal: listing.signal }).byPage();
       for (;;) {
         const page = await run(call, async () => {
-          const timer = setTimeout(() => listing.abort(), readTimeoutMilliseconds);
+          const timer = setTimeout(() => listing.abort(), patience.readMilliseconds);
           return pages.next().finally(() => clearTimeout(timer));
         });
         if (page.done === true) return;
@@ -230,6 +242,7 @@ export function createTargetVault({ name, url, credential }: TargetVaultOptions)
       return undefinedIfAbsent(
         run(call, async (options) => {
           const { properties } = await reads.getDeletedKey(keyName, options);
+          if (properties.recoveryId === undefined) throw new Error('a key that is not deleted was described');
           return { tags: properties.tags ?? {} };
         }),
       );

@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { JsonWebKey, KeyProperties, KeyVaultKey } from '@azure/keyvault-keys';
 import { AzureFailure } from '../azure-failure.ts';
-import { KeyfleetError } from '../errors.ts';
 
 /** A key version as a vault described it in a reply. */
 export interface VaultKey {
@@ -41,12 +40,15 @@ export interface VersionSummary {
 /** Where a vault doesn't say when: no time that it ever said is equal to this. */
 const unknownTime = new Date(0);
 
-/** @throws KeyfleetError `internal` if the reply lacks what every key has */
-export function toVaultKey({ id, key, properties }: KeyVaultKey): VaultKey {
+/** @throws Error if the reply is about another key, or lacks what every key has: then it isn't the vault's own */
+export function toKeyNamed(keyName: string, reply: KeyVaultKey | undefined): VaultKey {
+  // Names of keys have no case in a vault.
+  if (reply?.name.toLowerCase() !== keyName.toLowerCase()) throw new Error('the reply is about another key');
+  const { id, key, properties } = reply;
   const { version, enabled, tags } = properties;
   const publicKey = key && toPublicKey(key);
   if (id === undefined || version === undefined || publicKey === undefined) {
-    throw new KeyfleetError('internal', 'Key Vault described a key without id, version or public part');
+    throw new Error('a key without id, version or public part was described');
   }
   return {
     id,

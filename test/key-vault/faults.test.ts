@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,8 +49,9 @@ beforeAll(async () => {
   server = await listen(certificates);
   const other = await listen(unknown);
   const urlOf = (one: Server) => `https://localhost:${(one.address() as AddressInfo).port}`;
-  vault = createTargetVault({ name: 'v', url: urlOf(server), credential });
-  stranger = createTargetVault({ name: 'v', url: urlOf(other), credential });
+  const patience = { readMilliseconds: 10_000, changeMilliseconds: 15_000, retryMilliseconds: 1 };
+  vault = createTargetVault({ name: 'v', url: urlOf(server), credential, patience });
+  stranger = createTargetVault({ name: 'v', url: urlOf(other), credential, patience });
   return () => void other.close();
 });
 
@@ -71,6 +72,14 @@ const calls: [string, boolean, (vault: TargetVault) => Promise<unknown>][] = [
   ['deleteKey', true, (one) => one.deleteKey('a', inTime())],
 ];
 
+const otherKey = JSON.stringify({
+  key: {
+    kid: `https://v.vault.azure.net/keys/b/${'0'.repeat(32)}`,
+    ...createPublicKey(createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })).export({ format: 'jwk' }),
+    key_ops: ['sign'],
+  },
+  attributes: { enabled: true },
+});
 const html = '<html><body>Not what you asked for</body></html>';
 const unsure: [string, typeof answer][] = [
   ['500', { status: 500, body: '{"error":{"code":"InternalError","message":"no"}}' }],
@@ -78,11 +87,23 @@ const unsure: [string, typeof answer][] = [
   ['404 with HTML', { status: 404, body: html, type: 'text/html' }],
   ['404 without a body', { status: 404, body: '' }],
   ['404 with JSON of another shape', { status: 404, body: '{"message":"no route"}' }],
+  [
+    '404 in the shape of another service',
+    { status: 404, body: '{"error":{"code":"ResourceNotFound","message":"no"}}' },
+  ],
+  ['400 with HTML', { status: 400, body: html, type: 'text/html' }],
+  ['403 with HTML', { status: 403, body: html, type: 'text/html' }],
+  ['409 without a body', { status: 409, body: '' }],
   ['a reset connection', 'reset'],
   ['half a body', 'half'],
   ['200 with HTML', { status: 200, body: html, type: 'text/html' }],
   ['200 with half of the JSON', { status: 200, body: '{"key":{"kid":"https' }],
   ['200 with JSON of another shape', { status: 200, body: '{"hello":"world"}' }],
+  [
+    '200 with a key that lacks its public part',
+    { status: 200, body: '{"key":{"kid":"https://v/keys/a/1"},"attributes":{}}' },
+  ],
+  ['200 with a key of another name', { status: 200, body: otherKey }],
   ['200 with nothing', { status: 200, body: '' }],
 ];
 
