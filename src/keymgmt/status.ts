@@ -134,9 +134,11 @@ function versionStatus(known: Known, version: number): VersionStatus {
   const ageSeconds = Math.floor((now.getTime() - since.getTime()) / 1000);
   const limitSeconds = isNewest ? lightLimitSeconds : thoroughLimitSeconds;
   const read = readTime === undefined ? {} : { readTime };
-  if (ageSeconds > limitSeconds || held.doubt !== undefined) {
+  const { failure, failureTime } = known.inspection ?? {};
+  const isMissed = failure !== undefined && failureTime !== undefined && since < failureTime;
+  if (ageSeconds > limitSeconds || isMissed || held.doubt !== undefined) {
     const was = result.reason === undefined ? result.state : `${result.state} (${result.reason})`;
-    const why = known.inspection?.failure ?? held.doubt;
+    const why = failure ?? held.doubt;
     const reason = `not read for ${ageSeconds} seconds; before that it was ${was}${why === undefined ? '' : `: ${why}`}`;
     return { version, state: 'unknown', ...read, reason };
   }

@@ -39,6 +39,7 @@ export interface InspectionRecord {
   mayList: boolean;
   /** Why the last try saw less than everything. */
   failure?: string;
+  /** When that try began. */
   failureTime?: Date;
   /** What was to be done about drift then. */
   drift: string;

@@ -65,10 +65,11 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
     const before = await inspections.read(reference, provider.createdTime);
     const { failure, failureTime, ...known } = before ?? { ...nothingSeen, providerCreatedTime: provider.createdTime };
     const progress: InspectionRecord = { ...known };
+    const began = now();
     try {
       const vault = targets.open(provider, 'background');
       const isBusy = createBacklog({ intents, now }, reference);
-      const reached = await goOn({ reference, provider, vault, began: now(), progress, isBusy });
+      const reached = await goOn({ reference, provider, vault, began, progress, isBusy });
       if (reached !== 'more') delete progress.goingOn;
       await inspections.write(reference, progress);
       if (reached === 'more') await messaging.check(reference, randomUUID());
@@ -77,7 +78,9 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       // To have put off a call says nothing about the vault: what was wrong with it before is what is known.
       const isPutOff = isAzureFailure(error, 'throttled') && error.deferred;
       const last = { ...(failure !== undefined && { failure }), ...(failureTime && { failureTime }) };
-      const told = isPutOff ? last : { failure: error.message, failureTime: now() };
+      // What its list showed was seen, also in a message before this one.
+      const passBegan = (progress.goingOn && progress.lightTime) || began;
+      const told = isPutOff ? last : { failure: error.message, failureTime: passBegan };
       await inspections.write(reference, { ...progress, ...told });
       if (isAzureFailure(error, 'throttled')) await messaging.check(reference, randomUUID(), comeBackTime(error));
     }
