@@ -35,9 +35,10 @@ export async function checkAlways(
   house: House,
   latest: Map<string, number>,
   vaultOfProvider: VaultOf = vaultOf,
+  keys: readonly string[] = keyNames,
 ): Promise<void> {
   checkDuplicates(world);
-  for (const key of keyNames) {
+  for (const key of keys) {
     const state = await house.state.keys.read({ mount, key });
     const seen = latest.get(key) ?? 0;
     if (state === undefined) latest.delete(key);
@@ -101,9 +102,10 @@ export async function checkAgreement(
   house: House,
   vaultOfProvider: VaultOf = vaultOf,
   foreign: ReadonlySet<string> = new Set(),
+  keys: readonly string[] = keyNames,
 ): Promise<void> {
   const live = new Set<string>(foreign);
-  for (const key of keyNames) {
+  for (const key of keys) {
     const state = await house.state.keys.read({ mount, key });
     for (const entry of state?.distributions ?? []) {
       if (state === undefined) continue;

@@ -28,14 +28,16 @@ export interface MemoryWorld extends World {
 const lockMilliseconds = 60_000;
 const duplicatesMilliseconds = 600_000;
 
-export function createWorld(): MemoryWorld {
+const usualStart = Date.parse('2026-01-01T00:00:00Z');
+
+export function createWorld(start = usualStart): MemoryWorld {
   const tables = new Map<string, Table>();
   const vaults = new Map<string, MemoryVault>();
   const stamps = new Map<string, number>();
   const locks = new Map<string, { until: number }>();
   const witnesses = new Set<Witness>();
   const grants = new Map<string, readonly Permission[]>();
-  let time = Date.parse('2026-01-01T00:00:00Z');
+  let time = start;
   const now = () => new Date(time);
   const queue: QueuedMessage[] = [];
   const checks: MemoryWorld['checks'] = [];

@@ -212,7 +212,8 @@ const standInFaults: Record<Exclude<Fault, 'slow'>, StandInFault> = {
 
 const encoded = new Map<string, string>();
 
-function toHeldKey({
+/** A version in the Key Vault stand-in. */
+export function toHeldKey({
   version,
   enabled,
   tags,
