@@ -7,6 +7,7 @@ import { toFailure, type Call } from './failures.ts';
 import { keepBodies } from './kept-bodies.ts';
 import { keepErrorCodes } from './error-codes.ts';
 import { noRepetitionOfThrottled } from './retry-after.ts';
+import { limitTime } from './time-limit.ts';
 import {
   toKeyItem,
   toKeyNamed,
@@ -108,7 +109,7 @@ export function createTargetVault({
   const additionalPolicies = [noRepetitionOfThrottled, keepErrorCodes];
   const reads = new KeyClient(url, credential, {
     retryOptions: { maxRetries: 2, retryDelayInMs: patience.retryMilliseconds },
-    additionalPolicies,
+    additionalPolicies: [...additionalPolicies, limitTime(() => patience.readMilliseconds)],
   });
   // The client would repeat an import after a lost reply, and that would be a second version.
   const deadlines = createDeadlines();
@@ -225,13 +226,9 @@ export function createTargetVault({
 
     async *listKeys() {
       const call = { action: 'list the keys', permission: 'list', changes: false } as const;
-      const listing = new AbortController();
-      const pages = reads.listPropertiesOfKeys({ abortSignal: listing.signal }).byPage();
+      const pages = reads.listPropertiesOfKeys().byPage();
       for (;;) {
-        const page = await run(call, async () => {
-          const timer = setTimeout(() => listing.abort(), patience.readMilliseconds);
-          return pages.next().finally(() => clearTimeout(timer));
-        });
+        const page = await run(call, () => pages.next());
         if (page.done === true) return;
         yield page.value.map(toKeyItem);
       }

@@ -46,7 +46,7 @@ export interface StatusPage {
   limit: number;
 }
 
-const unseenEnd = "it isn't known how the last change of it ended, so it is made once more";
+export const unseenEnd = "it isn't known how the last change of it ended, so it is made once more";
 
 /** Missed so often, what a pass saw is no longer known. */
 const lightLimitSeconds = 3 * lightIntervalSeconds;

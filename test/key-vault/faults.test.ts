@@ -15,8 +15,9 @@ interface Answer {
 }
 
 const json = 'application/json';
-let answer: Answer | 'reset' | 'half';
+let answer: Answer | 'reset' | 'half' | 'silence after the first page';
 let server: Server;
+let vaultUrl: string;
 let vault: TargetVault;
 let stranger: TargetVault;
 
@@ -35,6 +36,12 @@ beforeAll(async () => {
     const started = createServer({ key, cert }, (request, response) => {
       request.resume();
       if (answer === 'reset') return void request.socket.destroy();
+      if (answer === 'silence after the first page') {
+        if (request.url?.includes('$skiptoken') === true) return;
+        response.writeHead(200, { 'content-type': json });
+        const nextLink = `https://${request.headers.host}/keys?api-version=7.6&$skiptoken=next`;
+        return void response.end(JSON.stringify({ value: [], nextLink }));
+      }
       if (answer === 'half') {
         response.writeHead(200, { 'content-type': json, 'content-length': '1000' });
         response.write('{"key":');
@@ -50,7 +57,8 @@ beforeAll(async () => {
   const other = await listen(unknown);
   const urlOf = (one: Server) => `https://localhost:${(one.address() as AddressInfo).port}`;
   const patience = { readMilliseconds: 10_000, changeMilliseconds: 15_000, retryMilliseconds: 1 };
-  vault = createTargetVault({ name: 'v', url: urlOf(server), credential, patience });
+  vaultUrl = urlOf(server);
+  vault = createTargetVault({ name: 'v', url: vaultUrl, credential, patience });
   stranger = createTargetVault({ name: 'v', url: urlOf(other), credential, patience });
   return () => void other.close();
 });
@@ -129,6 +137,17 @@ describe.each(unsure)('%s', (_name, given) => {
 });
 
 afterAll(() => console.log(`${counts.cases} faults, ${counts.wrong} wrong`));
+
+it.each([
+  ['keys', (one: TargetVault) => Array.fromAsync(one.listKeys())],
+  ['versions', (one: TargetVault) => one.listVersions('a')],
+])('a list of %s whose second page never comes has an end', async (_what, list) => {
+  answer = 'silence after the first page';
+  const patience = { readMilliseconds: 200, changeMilliseconds: 200, retryMilliseconds: 1 };
+  expect(await outcomeOf(list(createTargetVault({ name: 'v', url: vaultUrl, credential, patience })))).toBe(
+    'unavailable',
+  );
+});
 
 describe('a certificate that nobody vouches for', () => {
   it.each(calls)('keeps %s from being sent', async (_method, changes, call) => {

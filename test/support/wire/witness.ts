@@ -2,7 +2,7 @@ import { tagNames } from '../../../src/reconcile/version-marks.ts';
 import { ownerOf } from '../../../src/reconcile/target.ts';
 import type { KeyState } from '../../../src/state/key-records.ts';
 import type { InspectedKey } from '../../../src/local/key-vault/index.ts';
-import type { ProviderStatus } from '../../../src/keymgmt/status.ts';
+import { unseenEnd, type ProviderStatus } from '../../../src/keymgmt/status.ts';
 import type { World } from '../world.ts';
 import { mount } from '../invariants.ts';
 import type { FreshVaults, WireObserver } from './fleet.ts';
@@ -163,7 +163,8 @@ export function createWireWitness({ world, vaults, readKey }: WireWitnessOptions
             }
           }
           if (state === 'drifted' || state === 'missing') complain('nobody did that');
-          if (state === 'unknown') {
+          // A change of it whose end nobody saw is told without an age.
+          if (state === 'unknown' && reason !== unseenEnd) {
             const age = Number(/^not read for (\d+) seconds/.exec(reason ?? '')?.[1]);
             const last = held && answers.get(`${vault}/${held.version}`);
             const least = last === undefined ? NaN : Math.floor((world.now().getTime() - last.getTime()) / 1000);
