@@ -1,5 +1,6 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { KeyPair } from '../../src/keymgmt/rsa-key-pair.ts';
+import { createRsaKeySequence } from './rsa-keys.ts';
 
 interface Fixtures {
   pairs: readonly KeyPair[];
@@ -15,11 +16,7 @@ let drawn = 0;
 
 /** Key pairs take long to make and needn't be new: the same few go round. */
 export function fixtures(): Fixtures {
-  made ??= {
-    pairs: Array.from({ length: 12 }, newPair),
-    exchangeKey: generateKeyPairSync('rsa', { modulusLength }).privateKey,
-    foreignKey: generateKeyPairSync('rsa', { modulusLength }).privateKey,
-  };
+  made ??= makeFixtures();
   return made;
 }
 
@@ -31,10 +28,16 @@ export async function pooledKeyPair(): Promise<KeyPair> {
   return { publicKey: Buffer.from(pair.publicKey), privateKey: Buffer.from(pair.privateKey) };
 }
 
-function newPair(): KeyPair {
-  return generateKeyPairSync('rsa', {
-    modulusLength,
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-  });
+function makeFixtures(): Fixtures {
+  const nextKey = createRsaKeySequence();
+  return {
+    pairs: Array.from({ length: 12 }, () => pairOf(nextKey(modulusLength))),
+    exchangeKey: nextKey(modulusLength),
+    foreignKey: nextKey(modulusLength),
+  };
 }
+
+const pairOf = (key: KeyObject): KeyPair => ({
+  publicKey: createPublicKey(key).export({ type: 'spki', format: 'der' }),
+  privateKey: key.export({ type: 'pkcs8', format: 'der' }),
+});

@@ -16,8 +16,14 @@ export function createMemoryTable(): Table {
   const rowsOf = (partition: string) =>
     partitions.get(partition) ?? new Map<string, { etag: string; properties: Properties }>();
   // What structuredClone does, but for these kinds of values alone: it takes most of the time of a random suite.
-  const copy = (properties: Properties): Properties =>
-    Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, copyValue(value)]));
+  function copy(properties: Properties): Properties {
+    const copied = { ...properties };
+    for (const name in copied) {
+      const value = copied[name];
+      if (typeof value === 'object') copied[name] = copyValue(value);
+    }
+    return copied;
+  }
 
   function isRefused(rows: ReturnType<typeof rowsOf>, action: Action): boolean {
     const existing = rows.get(action.row);
@@ -87,7 +93,6 @@ export function createMemoryTable(): Table {
   };
 }
 
-function copyValue(value: PropertyValue): PropertyValue {
-  if (value instanceof Date) return new Date(value);
-  return value instanceof Uint8Array ? new Uint8Array(value) : value;
+function copyValue(value: Date | Uint8Array): Date | Uint8Array {
+  return value instanceof Date ? new Date(value) : new Uint8Array(value);
 }

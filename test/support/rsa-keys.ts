@@ -1,19 +1,23 @@
-import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import primes from './rsa-primes.json' with { type: 'json' };
 
 const publicExponent = 65_537n;
-const generate = promisify(generateKeyPair);
 
 /**
- * RSA keys for the vaults of a test: those of 3072 and 4096 bits, which take half a second to generate, are put together
- * from primes that are here already. No two are the same; when the primes have no more to give, keys are generated.
+ * RSA keys that don't have to be waited for, as some take half a second to generate: they are put together from primes
+ * that are here already. No two are the same; when the primes have no more to give, keys are generated.
  */
 export function createRsaKeys(): (bits: number) => Promise<KeyObject> {
+  const next = createRsaKeySequence();
+  return async (bits) => next(bits);
+}
+
+/** The same, for those who want one at once. Every sequence begins with the same keys. */
+export function createRsaKeySequence(): (bits: number) => KeyObject {
   const left = new Map(Object.entries(primes).map(([bits, texts]) => [Number(bits), pairsOf(texts.map(fromBase64))]));
-  return async (bits) => {
+  return (bits) => {
     const pair = left.get(bits)?.shift();
-    return pair ? keyOf(...pair) : (await generate('rsa', { modulusLength: bits })).privateKey;
+    return pair ? keyOf(...pair) : generateKeyPairSync('rsa', { modulusLength: bits }).privateKey;
   };
 }
 
