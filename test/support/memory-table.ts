@@ -3,7 +3,6 @@ import {
   type Action,
   type Entity,
   type Properties,
-  type PropertyValue,
   type RowRange,
   type Table,
 } from '../../src/state/table.ts';
