@@ -11,7 +11,7 @@ const inMemory = globSync(['test/settings.test.ts', 'test/{infra,keymgmt,kv,reco
     // Replaces a module.
     'test/keymgmt/instances.test.ts',
     // Over Table Storage, and more.
-    'test/keymgmt/real-protocols.test.ts',
+    'test/**/real-*.test.ts',
     'test/kv/{cost,races,store}.test.ts',
     'test/state/{key-pairs,table-contract}.test.ts',
   ],

@@ -4,7 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const longest = [
   'e2e/tutorial.',
   'keymgmt/histories.',
-  'keymgmt/real-protocols.',
+  'keymgmt/real-',
+  'keymgmt/oddities/real-',
+  'reconcile/drift/real-',
   'chaos/chaos.',
   'e2e/queue.',
   'messaging/dead-letters-contract.',
