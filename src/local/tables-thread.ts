@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createRequire, registerHooks } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort } from 'node:worker_threads';
-import { indexRanges, type TableStore } from './table-ranges.ts';
 import type { TablesReply, TablesRequest, TablesSettings } from './tables.ts';
 
 /** What is used of Azurite's table server. These are its insides, not an interface: its version is pinned exactly. */
@@ -10,7 +9,7 @@ interface TableServer {
   start(): Promise<void>;
   close(): Promise<void>;
   getHttpServerAddress(): string;
-  metadataStore: TableStore & { db: { saveDatabase(done: (error?: Error | null) => void): void } };
+  metadataStore: { db: { saveDatabase(done: (error?: Error | null) => void): void } };
 }
 interface TableConfiguration {
   getCert: () => { cert: string; key: string };
@@ -41,7 +40,6 @@ const { default: Server } = load('azurite/dist/src/table/TableServer') as {
 
 const [settings] = await settled;
 const server = new Server(configure(settings));
-indexRanges(server.metadataStore);
 try {
   await server.start();
   port.on('message', (request: TablesRequest) => {
