@@ -35,6 +35,8 @@ export interface InspectionRecord {
   owedCursor?: string;
   /** Set where the list of keys was read and what else there is to do is left to another message. */
   goingOn?: boolean;
+  /** Until then a pass that was put off needs no other message than the one that comes then. */
+  comeBackTime?: Date;
   /** Whether the vault let us list its keys the last time. */
   mayList: boolean;
   /** Why the last try saw less than everything. */

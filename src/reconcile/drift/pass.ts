@@ -27,6 +27,9 @@ const examineSeconds = 20;
 const putOffSeconds = 5;
 const throttledSeconds = 30;
 
+/** What clocks may differ by, and more: a message may come before its time. */
+const skewSeconds = 2;
+
 /** Looks through a provider's vault for what somebody changed there. Never changes anything in it. */
 export interface DriftPass {
   /**
@@ -81,12 +84,16 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       // What its list showed was seen, also in a message before this one.
       const passBegan = (progress.goingOn && progress.lightTime) || began;
       const told = isPutOff ? last : { failure: error.message, failureTime: passBegan };
-      await inspections.write(reference, { ...progress, ...told });
-      if (isAzureFailure(error, 'throttled')) await messaging.check(reference, randomUUID(), comeBackTime(error));
+      const comeBackTime = isAzureFailure(error, 'throttled') ? nextTry(error) : undefined;
+      // Who comes at other times, as every quarter of an hour, doesn't come back too: there would be more and more.
+      const isAwaited = progress.comeBackTime !== undefined && progress.comeBackTime > inSeconds(skewSeconds);
+      const isNew = comeBackTime !== undefined && !isAwaited;
+      if (isNew) await messaging.check(reference, randomUUID(), comeBackTime);
+      await inspections.write(reference, { ...progress, ...told, ...(isNew && { comeBackTime }) });
     }
   }
 
-  function comeBackTime({ deferred, retryAfterSeconds = 0 }: AzureFailure): Date {
+  function nextTry({ deferred, retryAfterSeconds = 0 }: AzureFailure): Date {
     return inSeconds(Math.max(retryAfterSeconds, deferred ? putOffSeconds : throttledSeconds));
   }
 

@@ -275,11 +275,15 @@ describe('a pass that is put off', () => {
     const before = await status();
     world.pass(900);
     await house.check(provider);
-    expect((await status()).inspection).toEqual(before.inspection);
-    expect(world.checks.map(({ time }) => time)).toEqual([new Date(world.now().getTime() + 12_000)]);
+    const comeBackTime = new Date(world.now().getTime() + 12_000);
+    expect((await status()).inspection).toEqual({ ...before.inspection, comeBackTime });
+    expect(world.checks.map(({ time }) => time)).toEqual([comeBackTime]);
+    world.pass(5);
+    await house.check(provider);
+    expect(world.checks, 'another message meanwhile').toHaveLength(1);
     expect(await statesOf()).toEqual(all('confirmed'));
     isPutOff = false;
-    world.pass(12);
+    world.pass(7);
     await house.check(provider);
     expect((await status()).inspection?.lightTime).toEqual(world.now());
   });
