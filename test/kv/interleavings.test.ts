@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Table } from '../../src/state/table.ts';
 import { runsOf } from '../support/runs.ts';
+import { useTableStorage } from '../support/table-storage.ts';
 import { createModel, type Model, type ModelOperation } from './support/model.ts';
 import { expected, operation, paths, perform, seen } from './support/operations.ts';
 import { createTurns } from '../support/turns.ts';
@@ -78,8 +80,9 @@ async function run(
   requests: readonly (readonly Request[])[],
   order: readonly number[],
   cutAt: number | undefined,
+  open?: (name: string) => Table,
 ): Promise<void> {
-  const world = createWorld();
+  const world = createWorld(open);
   const calm = openHouse(world);
   const now = world.now().getTime();
   const model = createModel();
@@ -128,17 +131,33 @@ async function everythingListed(house: House, folder = ''): Promise<string[]> {
   return found.sort();
 }
 
+const history = [
+  fc.array(request, { maxLength: 4 }),
+  processes,
+  order,
+  fc.option(fc.nat({ max: 30 }), { nil: undefined }),
+] as const;
+
 describe('several processes at the same secrets', () => {
   it('are as if one request had come after another', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(request, { maxLength: 4 }),
-        processes,
-        order,
-        fc.option(fc.nat({ max: 30 }), { nil: undefined }),
-        run,
-      ),
+      fc.asyncProperty(...history, (...given) => run(...given)),
       runsOf({ usually: 2000, long: 50_000 }),
     );
   }, 600_000);
+
+  describe('over Table Storage', () => {
+    const openTable = useTableStorage();
+
+    it('are so too', async () => {
+      let histories = 0;
+      await fc.assert(
+        fc.asyncProperty(...history, async (...given) => {
+          const prefix = `history${++histories}`;
+          await run(...given, (name) => openTable(prefix + name));
+        }),
+        { ...runsOf({ usually: 8, long: 50 }), endOnFailure: true },
+      );
+    }, 600_000);
+  });
 });
