@@ -9,7 +9,7 @@ export interface PersonIn {
   /** Makes a version what it isn't; what isn't named stays. */
   change(keyName: string, held: HeldKey, changes: Partial<VersionAttributes>): Promise<void>;
   delete(keyName: string): Promise<void>;
-  /** Deletes for good. */
+  /** Deletes for good what is there, deleted or not. */
   purge(keyName: string): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function personIn(world: World, vault: string): PersonIn {
     delete: remove,
     async purge(keyName) {
       await remove(keyName);
-      await hands.purgeKey(keyName);
+      if ((await hands.getDeletedKey(keyName)) !== undefined) await hands.purgeKey(keyName);
     },
   };
 }
