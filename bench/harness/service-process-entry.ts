@@ -24,6 +24,7 @@ process.send?.('ready');
 async function run(question: Question): Promise<Run> {
   const requestsBefore = tableRequests;
   const startTime = performance.now();
+  const cpuBefore = process.cpuUsage();
   switch (question.kind) {
     case 'check': {
       const { mount, provider } = question;
@@ -34,9 +35,11 @@ async function run(question: Question): Promise<Run> {
       await app.sweep();
   }
   const seconds = (performance.now() - startTime) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
   globalThis.gc?.();
   return {
     seconds,
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
     tableRequests: tableRequests - requestsBefore,
     mostMemory: process.resourceUsage().maxRSS / 2 ** 10,
     heap: process.memoryUsage().heapUsed / 2 ** 20,
