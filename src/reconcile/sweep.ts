@@ -108,7 +108,7 @@ export function createSweep({ intents, messaging, visits, now }: SweepOptions): 
           errors.push(...(await seeTo(group)).slice(0, mostErrors - errors.length));
           place = group.at(-1)?.subject;
         }
-        place = page.at(-1)?.subject;
+        if (due.length > 0) place = page.at(-1)?.subject;
       }
       return true;
     }

@@ -183,12 +183,13 @@ describe('a sweep', () => {
   });
 
   it('costs two requests where nothing is open, and then as much as there is', async () => {
-    const costOf = async (size: number) => {
+    const costOf = async (size: number, secondsLeft = 0) => {
       const counted = createCounted();
       const scene = createScene({ table: counted.wrap(createMemoryTable(), 'intents') });
       await scene.open(inOrder(size));
+      scene.pass(-secondsLeft);
       const calls = await counted.during(() => scene.sweep());
-      expect(scene.woken.size).toBe(size);
+      expect(scene.woken.size).toBe(secondsLeft === 0 ? size : 0);
       const of = (method: string) => calls.filter((call) => call === `intents.${method}`).length;
       return { get: of('get'), query: of('query'), transact: of('transact') };
     };
@@ -200,6 +201,7 @@ describe('a sweep', () => {
       // The last query finds nothing; where it is, it notes before each further page, and at the end that it is nowhere.
       const notes = pages === 1 ? 0 : pages;
       expect(costs).toEqual({ get: 1, query: pages + 1, transact: size / 100 + notes });
+      expect(await costOf(size, 60)).toEqual({ get: 1, query: pages + 1, transact: 0 });
     }
   });
 });
