@@ -45,6 +45,8 @@ export async function prepareTutorial(): Promise<TutorialRuns> {
   const platform = await startPlatform({ seed: seedRootToken, vaultBehaviour: { generateRsaKey: createRsaKeys() } });
   const local = describePlatform(platform, (await platform.startHost()).url);
   const proxyCertificates = await createCertificates();
+  // The same modules are loaded time and again.
+  const compiled = join(folder, 'compiled');
   const ownPath = () => join(folder, crypto.randomUUID());
 
   return {
@@ -53,7 +55,8 @@ export async function prepareTutorial(): Promise<TutorialRuns> {
 
     run: (commandLine, environment = {}) =>
       new Promise((resolve) => {
-        const options = { cwd: folder, env: { PATH: ownPath(), ...environment } };
+        const env = { PATH: ownPath(), NODE_COMPILE_CACHE: compiled, ...environment };
+        const options = { cwd: folder, env };
         execFile(process.execPath, [script, ...commandLine], options, (error, stdout, stderr) => {
           resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr });
         });
