@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => fleet.stop());
 
-it('faults on the way to a vault cost time and nothing else', { timeout: 1_800_000 }, async () => {
+it('faults on the way to a vault cost time and nothing else', { timeout: 7_200_000 }, async () => {
   const totals = { cases: 0, changes: 0, unknown: 0, divergences: 0 };
   const cycles = new Map<number, number>();
   const began = performance.now();

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { isKeyfleetError } from '../../../src/errors.ts';
-import type { TargetVault } from '../../../src/key-vault/target-vault.ts';
+import { createGovernor, documentedLimits, systemClock } from '../../../src/reconcile/governor/index.ts';
+import { createInstanceStore } from '../../../src/state/instances.ts';
 import { createWorld, handleMessage, openHouse } from '../house.ts';
 import { checkAgreement, checkAlways, mount, providerNames } from '../invariants.ts';
+import { createMemoryTable } from '../memory-table.ts';
 import { toHeldKey } from '../real-world.ts';
 import type { MemoryWorld } from '../memory-world.ts';
 import { plans, type Plan } from './faults.ts';
@@ -27,6 +29,8 @@ export interface FaultCase {
   settled: boolean;
   work: readonly Work[];
   plan: Plan;
+  /** Whether calls take turns, as they do in the service. */
+  governed: boolean;
 }
 
 const key = fc.nat({ max: 2 });
@@ -52,6 +56,7 @@ export const faultCases: fc.Arbitrary<FaultCase> = fc.record({
   settled: fc.boolean(),
   work: fc.array(work, { minLength: 1, maxLength: 5 }),
   plan: plans,
+  governed: fc.constantFrom(false, false, true),
 });
 
 /** What one case came to. */
@@ -70,19 +75,12 @@ const names = ['a', 'b', 'c'];
 const cycleSeconds = 3600;
 const mostCycles = 3;
 
-/** Puts more between the service and its vaults. */
-export type Between = (vault: TargetVault, now: () => Date) => TargetVault;
-
 /** @throws AssertionError if anything is done, told or left undone that mustn't be */
-export async function runFaultCase(
-  fleet: Fleet,
-  given: FaultCase,
-  between: Between = (vault) => vault,
-): Promise<FaultResult> {
+export async function runFaultCase(fleet: Fleet, given: FaultCase): Promise<FaultResult> {
   const keys = names.slice(0, given.keys);
   const providers = providerNames.slice(0, given.vaults);
   const vaults = await fleet.fresh(given.sku);
-  const world = worldOver(vaults, between);
+  const world = worldOver(vaults, given.governed);
   const house = openHouse(world);
   const readKey = (key: string) => house.state.keys.read({ mount, key });
   const witness = createWireWitness({ world, vaults, readKey });
@@ -221,11 +219,24 @@ function pick<T>(list: readonly T[], index: number): T {
   return picked;
 }
 
-function worldOver(vaults: FreshVaults, between: Between): MemoryWorld {
-  const world = createWorld(Date.now());
+function worldOver(vaults: FreshVaults, governed: boolean): MemoryWorld {
+  const start = Date.now();
+  const world = createWorld(start);
+  const governor = createGovernor({
+    limits: documentedLimits,
+    instances: createInstanceStore(createMemoryTable()),
+    instanceId: 'only',
+    // The world's own time stands still while somebody waits for a turn.
+    clock: { ...systemClock, now: () => performance.now() + world.now().getTime() - start },
+    wallClock: world.now,
+  });
+  const open = (name: string) => {
+    const vault = vaults.open(name);
+    return governed ? governor.govern(vault, { vaultId: name, groupId: 'all' }).background : vault;
+  };
   return {
     ...world,
-    openVault: (name) => between(vaults.open(name), world.now),
+    openVault: open,
     vaultNames: () => [...vaults.names.values()],
     contents: (name) =>
       new Map(
