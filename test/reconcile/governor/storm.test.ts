@@ -8,6 +8,13 @@ import { runsOf } from '../../support/runs.ts';
 import { createSimulatedFleet, type SeenCall } from '../../support/simulated-vaults.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
+/*
+ * In virtual time alone: what is asserted are minutes of windows of ten seconds, and sockets would add their own delays to
+ * them without another rule to meet. That a real client's 429 reaches the governor as assumed here is test/e2e/throttling's
+ * and the contract's of vaults; batches in real time over sockets, against a Key Vault that throttles, are
+ * bench/throttle's.
+ */
+
 const sessions = 16;
 const allowedPerVault = 300;
 const stormSeconds = { whole: 60, partly: 600 };
