@@ -12,7 +12,8 @@ const inMemory = globSync(['test/settings.test.ts', 'test/{infra,keymgmt,kv,reco
     'test/keymgmt/instances.test.ts',
     // Over Table Storage, and more.
     'test/**/real-*.test.ts',
-    'test/kv/{cost,races,store}.test.ts',
+    'test/keymgmt/worlds-contract.test.ts',
+    'test/kv/{cost,interleavings,races,store}.test.ts',
     'test/state/{key-pairs,table-contract}.test.ts',
   ],
 });
