@@ -10,5 +10,5 @@ describe('what a person does to keys in a vault', () => {
     await fc.assert(personsProperty(createWorld, tally), runsOf({ usually: 200, long: 10_000 }));
     console.log(JSON.stringify(tally));
     expect(tally.deviations).toBeGreaterThan(0);
-  }, 600_000);
+  }, 1_800_000);
 });
