@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createRequire, registerHooks } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort } from 'node:worker_threads';
+import { indexRanges, type TableStore } from './table-ranges.ts';
 import type { TablesReply, TablesRequest, TablesSettings } from './tables.ts';
 
 /** What is used of Azurite's table server. These are its insides, not an interface: its version is pinned exactly. */
@@ -9,7 +10,7 @@ interface TableServer {
   start(): Promise<void>;
   close(): Promise<void>;
   getHttpServerAddress(): string;
-  metadataStore: { db: { saveDatabase(done: (error?: Error | null) => void): void } };
+  metadataStore: TableStore & { db: { saveDatabase(done: (error?: Error | null) => void): void } };
 }
 interface TableConfiguration {
   getCert: () => { cert: string; key: string };
@@ -40,6 +41,7 @@ const { default: Server } = load('azurite/dist/src/table/TableServer') as {
 
 const [settings] = await settled;
 const server = new Server(configure(settings));
+indexRanges(server.metadataStore);
 try {
   await server.start();
   port.on('message', (request: TablesRequest) => {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TableClient } from '@azure/data-tables';
+import { odata, TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Certificates } from '../../../src/local/certificates.ts';
 import { createCertificates, trustInThisProcess } from '../../../src/local/certificates.ts';
@@ -46,6 +46,45 @@ function tableClient(url: string, audience?: string): TableClient {
 }
 
 describe('startTables', () => {
+  it('finds the rows of a range of one partition, whatever its name, and no others', async () => {
+    const tables = await startTables({ tls });
+    try {
+      const client = tableClient(tables.url);
+      await client.createTable();
+      const partitions = ['1', '01', '1e0', "it's", "' or PartitionKey ne '", 'p', 'P', 'é', 'p q'];
+      const rows = ['', '0', '00', '1', '10', "a'b", 'a', 'b', 'B', 'ü'];
+      const all = partitions.flatMap((partitionKey) => rows.map((rowKey) => ({ partitionKey, rowKey })));
+      for (const entity of all) await client.createEntity(entity);
+      const rowsOf = async (filter: string, maxPageSize: number) => {
+        const found: { partitionKey?: string | undefined; rowKey?: string | undefined }[] = [];
+        for await (const page of client.listEntities({ queryOptions: { filter } }).byPage({ maxPageSize })) {
+          found.push(...page.map(({ partitionKey, rowKey }) => ({ partitionKey, rowKey })));
+        }
+        return found;
+      };
+      const sorted = (entities: typeof all) =>
+        entities.toSorted((one, other) => (one.rowKey < other.rowKey ? -1 : Number(one.rowKey > other.rowKey)));
+
+      for (const partition of partitions) {
+        const inPartition = sorted(all.filter(({ partitionKey }) => partitionKey === partition));
+        expect(await rowsOf(odata`PartitionKey eq ${partition}`, 1000)).toEqual(inPartition);
+        expect(await rowsOf(odata`PartitionKey eq ${partition}`, 3)).toEqual(inPartition);
+        const [from, before] = ['00', "a'b"];
+        expect(
+          await rowsOf(odata`PartitionKey eq ${partition} and RowKey ge ${from} and RowKey lt ${before}`, 2),
+        ).toEqual(inPartition.filter(({ rowKey }) => rowKey >= from && rowKey < before));
+        expect(await rowsOf(odata`PartitionKey eq ${partition} and RowKey lt ${before}`, 4)).toEqual(
+          inPartition.filter(({ rowKey }) => rowKey < before),
+        );
+      }
+      const either = await rowsOf("PartitionKey eq 'p' or PartitionKey eq 'P'", 1000);
+      expect(either).toHaveLength(2 * rows.length);
+      expect(await rowsOf("PartitionKey eq 'p' and RowKey ne 'a'", 1000)).toHaveLength(rows.length - 1);
+    } finally {
+      await tables.stop();
+    }
+  });
+
   it('takes a token client over TLS and guards entities by their ETag', async () => {
     const tables = await startTables({ tls });
     try {
