@@ -30,8 +30,8 @@ export interface ImportRequest {
   provider: Stored<ProviderRecord>;
   vault: TargetVault;
   distribution: DistributionRecord;
-  /** Whether versions of ours are known to have been put under its name. */
-  holdsOurs: boolean;
+  /** What was put under its name before: number of the version by Key Vault's id. People may have taken its tags off. */
+  known: ReadonlyMap<string, number>;
   version: VersionRecord;
   enabled: boolean;
 }
@@ -78,15 +78,15 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       const { vault, distribution, version } = request;
       const newest = await vault.getKey(distribution.kmsName);
       if (newest === undefined) return undefined;
-      if (newest.tags[tagNames.owner] !== ownerTag(distributionOf(request))) {
-        const mayBeBelow = request.holdsOurs || distribution.attempt?.version === version.version;
+      const found = numberOf(newest, request);
+      if (found === undefined) {
+        const mayBeBelow = request.known.size > 0 || distribution.attempt?.version === version.version;
         if (mayBeBelow) return findAmongVersions(request, now());
         throw new AzureFailure(
           'conflict',
           `Key Vault "${vault.name}" has a key "${distribution.kmsName}" of somebody else`,
         );
       }
-      const found = Number(newest.tags[tagNames.version]);
       // Versions go to the vault in ascending order, so what is newer than the newest isn't there.
       if (found < version.version) return undefined;
       if (found > version.version) return findAmongVersions(request, now());
@@ -139,15 +139,24 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
 async function findAmongVersions(request: ImportRequest, now: Date): Promise<Placed | undefined> {
   const { vault, distribution, version } = request;
   const versions = await vault.listVersions(distribution.kmsName);
-  const ours = versions.filter(({ tags }) => tags[tagNames.owner] === ownerTag(distributionOf(request)));
-  if (ours.length === 0) {
+  const ours = versions.map((summary) => ({ summary, number: numberOf(summary, request) }));
+  if (ours.every(({ number }) => number === undefined)) {
     throw new AzureFailure(
       'conflict',
       `Key Vault "${vault.name}" has a key "${distribution.kmsName}" that Keyfleet did not make; it is left alone`,
     );
   }
-  const found = ours.find(({ tags }) => tags[tagNames.version] === String(version.version));
-  return found && toPlaced(found, now);
+  const found = ours.find(({ number }) => number === version.version);
+  return found && toPlaced(found.summary, now);
+}
+
+/** @returns undefined if it is somebody else's */
+function numberOf(
+  { version: id, tags }: Pick<VaultKey, 'version' | 'tags'>,
+  request: ImportRequest,
+): number | undefined {
+  const isTagged = tags[tagNames.owner] === ownerTag(distributionOf(request));
+  return request.known.get(id) ?? (isTagged ? Number(tags[tagNames.version]) : undefined);
 }
 
 /** Confirmation rests on what the vault says it holds, not on the call having returned. */

@@ -66,9 +66,9 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
     const vault = targets.open(provider, lane);
     const { enabled } = step;
     const providerName = reference.provider;
-    const holdsOurs = placements.length > 0;
+    const known = new Map(placements.flatMap((placement) => idsOf(placement).map((id) => [id, placement.version])));
     const request: ImportRequest = {
-      ...{ reference, providerName, provider, vault, distribution, holdsOurs, version, enabled },
+      ...{ reference, providerName, provider, vault, distribution, known, version, enabled },
     };
     const heldUntil = leases.heldUntil(distribution);
 

@@ -18,6 +18,8 @@ export interface WatchOptions {
   wishes: Wishes;
   /** Keys that somebody else made, by vault and name. */
   foreign: ReadonlyMap<string, unknown>;
+  /** Key Vault's ids of versions that somebody else added to keys of ours. */
+  added?: ReadonlySet<string>;
 }
 
 /** The change, with what it does to whom. */
@@ -37,8 +39,10 @@ export interface Vigil {
 }
 
 /** Holds every change of a vault, at the moment at which it takes effect, against what must always hold. */
-export function watchOver(world: World, { house, mount, wishes, foreign }: WatchOptions): Vigil {
+export function watchOver(world: World, { house, mount, wishes, foreign, added }: WatchOptions): Vigil {
   const violations: string[] = [];
+  /** By vault and name: people may take the tags off. */
+  const owners = new Map<string, Seen['owner']>();
   let changes = 0;
 
   function ownerIn(tags: Readonly<Record<string, string>> | undefined): Seen['owner'] {
@@ -68,7 +72,9 @@ export function watchOver(world: World, { house, mount, wishes, foreign }: Watch
   async function checkDisable(seen: Seen): Promise<void> {
     const { change, versions, owner } = seen;
     const version = versions.find((held) => held.version === change.version);
-    if (owner === undefined || version === undefined) return violated('nothing foreign is touched', seen);
+    if (owner === undefined) return violated('nothing foreign is touched', seen);
+    // One that somebody purged meanwhile, or that is disabled: nothing is changed by it.
+    if (version?.enabled !== true) return;
     const ordinal = ordinalOf(version);
     if (ordinal >= (wishes.minimums.get(owner.key) ?? 1)) {
       violated('no early disable', seen, `number ${ordinal}, above every minimum that was asked for`);
@@ -90,15 +96,23 @@ export function watchOver(world: World, { house, mount, wishes, foreign }: Watch
     if (!wishes.removals.has(`${owner.key}/${owner.provider}`)) violated('nothing is destroyed without a wish', seen);
   }
 
+  function isOfOthers({ change, versions }: Seen): boolean {
+    const touched = change.action === 'delete' ? versions.map(({ version }) => version) : [change.version ?? ''];
+    return touched.some((version) => added?.has(version) === true);
+  }
+
   world.watch({ before });
 
   async function before(change: VaultChange, contents: VaultContents): Promise<void> {
     changes++;
     const versions = contents.get(change.keyName) ?? [];
     // Whose a key is, is settled by its first version; that of a new one by its tags.
-    const seen: Seen = { change, versions, owner: ownerIn(versions[0]?.tags ?? change.tags) };
+    const place = `${change.vault}/${change.keyName}`;
+    const owner = owners.get(place) ?? ownerIn(versions[0]?.tags ?? change.tags);
+    owners.set(place, owner);
+    const seen: Seen = { change, versions, owner };
     if (change.action === 'create') return;
-    if (foreign.has(`${change.vault}/${change.keyName}`)) return violated('nothing foreign is touched', seen);
+    if (foreign.has(place) || isOfOthers(seen)) return violated('nothing foreign is touched', seen);
     if (change.action === 'import') return checkImport(seen);
     if (change.action === 'disable') return checkDisable(seen);
     if (change.action === 'delete' && versions.length > 0) return checkDelete(seen);

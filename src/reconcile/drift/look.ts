@@ -100,7 +100,11 @@ export function createLook({ keys, announcer, now }: { keys: KeyStore; announcer
     seen: readonly PlacementRecord[],
   ): Promise<boolean> {
     const { distribution } = after;
-    if (nextStep(state, after) === undefined) return keys.recordSeen(reference, distribution, seen);
+    if (nextStep(state, after) === undefined) {
+      // What was delayed has come to pass.
+      const { delay: _delay, ...settled } = distribution;
+      return keys.recordSeen(reference, settled, seen);
+    }
     const subject: DistributionSubject = { kind: 'distribution', ...reference };
     const stamp = await announcer.announce(subject, guardOfDistribution(distribution));
     const recorded = await keys.recordSeen(reference, distribution, seen);

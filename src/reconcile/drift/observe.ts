@@ -82,7 +82,7 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
     return {
       ...{ provider, version: placement.version, kmsVersion },
       ...seen,
-      ...(placement.unsure === true && mayStillBeTurned(placement.version) && { unsure: true }),
+      ...(placement.unsure === true && isUnderWay(placement.version) && { unsure: true }),
       ...(placement.duplicates && { duplicates: placement.duplicates }),
       ...(deviations.length > 0 && { deviations }),
     };
@@ -95,8 +95,8 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
     return seenEnabled !== shouldBeEnabled && (isNews || deviations.includes('enabled'));
   }
 
-  /** A call may take effect after it was looked. */
-  function mayStillBeTurned(version: number): boolean {
+  /** A call may take effect after it was looked; once its time is over, what is there is what it left. */
+  function isUnderWay(version: number): boolean {
     const { attempt } = distribution;
     return attempt?.version === version && attempt.until > now;
   }
@@ -133,8 +133,8 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
       strays.add('foreign');
       return false;
     }
-    // An import that is under way; whoever sent it sees to it.
-    if (number === distribution.attempt?.version) return true;
+    // Whoever sent the import sees to it.
+    if (isUnderWay(number)) return true;
     const version = versions.get(number);
     const key = version && (await vault.getKeyVersion(kmsName, id));
     if (version === undefined || key === undefined || !sameMaterial(key, version)) {
@@ -162,7 +162,7 @@ function createObserver(vault: TargetVault, { reference, state, distribution: en
       const summary = listed.get(copy.kmsVersion);
       if (summary === undefined) return copy;
       const { kmsVersion, unsure } = copy;
-      const isDoubtful = unsure === true && mayStillBeTurned(placement.version);
+      const isDoubtful = unsure === true && isUnderWay(placement.version);
       return { kmsVersion, enabled: summary.enabled, ...(isDoubtful && { unsure }) };
     });
     return { ...placement, duplicates };

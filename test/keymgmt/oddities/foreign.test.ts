@@ -177,12 +177,32 @@ const versions: Oddity[] = [
       const tags = { ...(await scene.held())[2]?.tags };
       scene.vault.putForeign(await scene.kmsName(), scene.foreignKey, tags);
     },
+    outcome: agreement(3, { name: 'a report', warns: /other key material/, notes: onTop, shows: '1 2 3 foreign' }),
+  },
+  {
+    name: 'our tags taken off by somebody while an import was lost on its way',
+    after: async ({ world, house, rotate, fail, relent, change }) => {
+      await rotate();
+      fail('unknown-outcome', 'importWrapped');
+      for (const { reference } of world.queue.splice(0)) await house.reconcile(reference);
+      relent();
+      for (const number of [1, 2]) await change(number, { tags: {} });
+    },
+    outcome: agreement(3, { name: 'repair' }),
+  },
+  {
+    name: 'the key purged by somebody before an import whose reply was lost',
+    after: async (scene) => {
+      await scene.rotate();
+      await scene.purgeKey();
+      await loseReplyOfImport(scene);
+      for (const { reference } of scene.world.queue.splice(0)) await scene.house.reconcile(reference);
+    },
     outcome: {
-      name: 'refusal',
-      warns: /other key material than it was given/,
-      states: ['confirmed', 'confirmed', 'refused'],
-      notes: /other key material/,
-      shows: '1 2 3 foreign',
+      name: 'a report',
+      warns: /version 1: it is not there/,
+      states: ['missing', 'missing', 'confirmed'],
+      shows: '3',
     },
   },
   {

@@ -3,11 +3,13 @@ import { isAzureFailure } from '../../../src/azure-failure.ts';
 import { isKeyfleetError } from '../../../src/errors.ts';
 import type { DistributionReference } from '../../../src/messaging/index.ts';
 import { nextStep } from '../../../src/reconcile/plan.ts';
+import type { DistributionState } from '../../../src/state/key-records.ts';
 import { handleMessage, openHouse, settle, type House, type World } from '../../support/house.ts';
-import { isCrash, type Interrupt, type Interruption } from '../../support/interruptions.ts';
+import { isCrash, type Interrupt, type Interruption, type Room } from '../../support/interruptions.ts';
 import {
   checkAgreement,
   checkAlways,
+  isStuck,
   keyNames,
   mount,
   writeProviders,
@@ -16,11 +18,13 @@ import {
 import { watchOver, type Wishes } from '../../support/witness.ts';
 import type { HeldKey } from '../../support/world.ts';
 import { createModel, type Model, type Reading, type Refusal, type Request } from './model.ts';
+import type { Deed, People } from './people.ts';
 import { createReader, perform, resolved, type Step } from './requests.ts';
 
 export interface Cut {
-  /** Number of the call, counted through all processes of a history. */
+  /** Number of the call, counted through all processes of a history; of those to `room`, if one is named. */
   call: number;
+  room?: Room;
   how: Interruption;
 }
 
@@ -35,6 +39,8 @@ export interface Tally {
   calls: number;
   changes: number;
   foreign: number;
+  /** What people did in the vaults past the service. */
+  deeds: number;
   divergences: number;
   /** Most cycles that a history needed to converge. */
   cycles: number;
@@ -50,6 +56,7 @@ export function newTally(): Tally {
     calls: 0,
     changes: 0,
     foreign: 0,
+    deeds: 0,
     divergences: 0,
     cycles: 0,
   };
@@ -61,6 +68,8 @@ export interface HistoryOptions {
   cuts: readonly Cut[];
   vaultOf: VaultOf;
   tally: Tally;
+  /** Whoever does things in the vaults past the service. */
+  people?: (house: House, vaultOf: VaultOf) => People;
 }
 
 /** Cycles that everything may take to converge once nothing fails any more. */
@@ -69,8 +78,7 @@ const mostCycles = 3;
 const longestPauseSeconds = 3600 + 120;
 
 /** Lets a service live through one history, and holds all that a caller can see against the model after every step. */
-export async function runHistory({ world, steps, cuts, vaultOf, tally }: HistoryOptions): Promise<void> {
-  const plan = new Map(cuts.map(({ call, how }) => [call, how]));
+export async function runHistory({ world, steps, cuts, vaultOf, tally, ...rest }: HistoryOptions): Promise<void> {
   const calm = openHouse(world);
   await writeProviders(calm, vaultOf);
   await world.reuseExchangeKeys(calm);
@@ -79,17 +87,17 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
 
   const wishes: Wishes = { removals: new Set(), minimums: new Map() };
   const foreign = new Map<string, readonly HeldKey[]>();
-  const vigil = watchOver(world, { house: calm, mount, wishes, foreign });
   const latest = new Map<string, number>();
   const read = createReader(calm);
   let seen = await read();
   const vaultNow: VaultOf = (provider) => seen.providers[provider]?.vault ?? vaultOf(provider);
+  const people = rest.people?.(calm, vaultNow);
+  const vigil = watchOver(world, { house: calm, mount, wishes, foreign, ...(people && { added: people.added }) });
 
-  let earlierCalls = 0;
-  const interrupt: Interrupt = (call) => plan.get(call + earlierCalls);
+  const interrupt = interruptBy(cuts);
   let house = openHouse(world, interrupt, () => othersGoOn(world));
   function restart(): void {
-    earlierCalls += house.interruptions.calls;
+    tally.calls += house.interruptions.calls;
     tally.interruptions += house.interruptions.taken;
     house = openHouse(world, interrupt, () => othersGoOn(world));
   }
@@ -103,21 +111,24 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
     const disturbed = house.interruptions.taken > takenBefore;
     if (house.interruptions.dead) restart();
     seen = await read();
-    model = isRequest(step) ? agree({ step, outcome, disturbed, before, seen }) : followed(before, seen, step);
-    await checkAlways(world, calm, latest, vaultNow);
+    model = isRequest(step) ? agree({ step, outcome, disturbed, before, seen }) : followed(model, seen, step);
+    await checkAlways(world, calm, latest, vaultNow, { ...(people && { meddled: people }) });
     expect(vigil.violations.join('; ')).toBe('');
   }
 
   restart();
-  tally.calls += earlierCalls;
-  const cycles = await converge(world, openHouse(world));
+  if (people !== undefined) await haveAllRepaired();
+  const cycles = await converge(world, openHouse(world), isLeft);
   tally.cycles = Math.max(tally.cycles, cycles);
   expect(cycles, 'cycles to convergence').toBeLessThanOrEqual(mostCycles);
   expect(await settle(world, openHouse(world)), 'nothing is left to see to').toBe(true);
   model.trust();
   seen = await read();
   followed(model, seen, undefined);
-  await checkAgreement(world, calm, vaultNow, new Set(foreign.keys()));
+  await checkAgreement(world, calm, vaultNow, {
+    foreign: new Set(foreign.keys()),
+    ...(people && { meddled: people }),
+  });
   for (const [place, held] of foreign) expect(contentsAt(place), 'nothing foreign is touched').toEqual(held);
   expect(vigil.violations.join('; ')).toBe('');
   tally.changes += vigil.changes;
@@ -148,9 +159,38 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
         return world.pass(step.seconds);
       case 'foreign':
         return putForeign(step);
+      case 'person':
+        return meddle(step);
+      case 'check':
+        return house.check({ mount, provider: step.provider });
+      case 'look': {
+        const provider = await house.state.providers.read({ mount, provider: step.provider });
+        if (provider !== undefined) await house.look({ mount, key: step.key, provider: step.provider });
+        return;
+      }
       default:
         return perform(house, step);
     }
+  }
+
+  async function meddle(step: Deed): Promise<void> {
+    if (people === undefined || !(await people.perform(step))) return;
+    tally.deeds++;
+    if (step.does === 'delete' || step.does === 'purge') model.lose(step.key, step.provider);
+  }
+
+  /** Nobody leaves anything as it is any more, and everything is looked at. */
+  async function haveAllRepaired(): Promise<void> {
+    for (const provider of Object.keys(seen.providers)) {
+      await calm.providers.write({ mount, provider }, { drift: 'repair' });
+    }
+    for (const reference of await distributedCopies(calm)) await calm.look(reference);
+  }
+
+  /** Whether it is left as it is because of what a person did. */
+  function isLeft(entry: DistributionState): boolean {
+    const { provider, kmsName } = entry.distribution;
+    return isStuck(entry) && (people?.copies.has(`${vaultNow(provider)}/${kmsName}`) ?? false);
   }
 
   /** What is asked for now may have happened whatever the answer is. */
@@ -233,6 +273,15 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally }: History
   }
 }
 
+function interruptBy(cuts: readonly Cut[]): Interrupt {
+  const plan = new Map(cuts.map(({ call, room, how }) => [`${room ?? ''} ${call}`, how]));
+  const calls = { all: 0, table: 0, queue: 0, vault: 0 };
+  return (_call, room) => {
+    const [number, numberInRoom] = [calls.all++, calls[room]++];
+    return plan.get(` ${number}`) ?? plan.get(`${room} ${numberInRoom}`);
+  };
+}
+
 type Outcome = 'accepted' | 'unknown' | Refusal;
 
 interface Judged {
@@ -296,12 +345,16 @@ export async function othersGoOn(world: World): Promise<void> {
  * Lets the pauses end that failures earned; then every cycle is one sweep, all the messages there are, and one look at every copy.
  * @returns cycles until every vault agreed
  */
-export async function converge(world: World, house: House): Promise<number> {
+export async function converge(
+  world: World,
+  house: House,
+  isLeft: (entry: DistributionState) => boolean = () => false,
+): Promise<number> {
   world.pass(longestPauseSeconds);
   for (let cycle = 1; cycle <= mostCycles; cycle++) {
     await house.sweep();
     while (await handleMessage(world, house));
-    if (await isAgreed(house)) return cycle;
+    if (await isAgreed(house, isLeft)) return cycle;
     for (const reference of await distributedCopies(house)) await house.look(reference);
     world.pass(60);
   }
@@ -319,7 +372,9 @@ export async function distributedCopies(house: House): Promise<DistributionRefer
   );
 }
 
-async function isAgreed(house: House): Promise<boolean> {
+async function isAgreed(house: House, isLeft: (entry: DistributionState) => boolean): Promise<boolean> {
   const states = await Promise.all(keyNames.map((key) => house.state.keys.read({ mount, key })));
-  return states.every((state) => state?.distributions.every((entry) => nextStep(state, entry) === undefined) ?? true);
+  return states.every(
+    (state) => state?.distributions.every((entry) => isLeft(entry) || nextStep(state, entry) === undefined) ?? true,
+  );
 }

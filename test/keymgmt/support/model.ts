@@ -4,6 +4,8 @@
  * what a reader may see next: a removal that completes, a version that a vault confirms.
  */
 
+type DriftPolicy = 'repair' | 'report' | 'ignore';
+
 export type Refusal = 'invalid_request' | 'conflict' | 'not_found';
 
 export type Request =
@@ -11,7 +13,7 @@ export type Request =
   | { kind: 'rotate' | 'delete-key'; key: string }
   | { kind: 'distribute'; key: string; provider: string; purpose: readonly string[]; protection: string }
   | { kind: 'remove'; key: string; provider: string }
-  | { kind: 'write-provider'; provider: string; vault?: string }
+  | { kind: 'write-provider'; provider: string; vault?: string; drift?: DriftPolicy }
   | { kind: 'delete-provider'; provider: string };
 
 interface Copy {
@@ -20,6 +22,8 @@ interface Copy {
   removing: boolean;
   /** Versions 1 up to this one are confirmed by the vault. */
   confirmed: number;
+  /** Somebody deleted it in the vault: what was confirmed may be forgotten, and be confirmed anew. */
+  wasGone: boolean;
 }
 
 interface Key {
@@ -64,6 +68,8 @@ export interface Model {
   trust(): void;
   /** Whether a refusal because of a list that is in doubt would be none of the rules' doing. */
   isDoubtful(request: Request): boolean;
+  /** Somebody deleted a copy in its vault. */
+  lose(key: string, provider: string): void;
   copy(): Model;
 }
 
@@ -116,7 +122,7 @@ export function createModel(contents: Contents = { keys: new Map(), providers: n
       return copy.removing || copy.purpose !== sorted || copy.protection !== protection ? 'conflict' : 'accepted';
     }
     if (!providers.has(provider)) return 'invalid_request';
-    key.copies.set(provider, { purpose: sorted, protection, removing: false, confirmed: 0 });
+    key.copies.set(provider, { purpose: sorted, protection, removing: false, confirmed: 0, wasGone: false });
     return 'accepted';
   }
 
@@ -245,7 +251,7 @@ export function createModel(contents: Contents = { keys: new Map(), providers: n
           if (found === undefined) continue;
           const most = Math.min(latest, found.confirmed.length);
           // What is being removed may be forgotten bit by bit.
-          copy.confirmed = copy.removing ? most : Math.max(copy.confirmed, most);
+          copy.confirmed = copy.removing || copy.wasGone ? most : Math.max(copy.confirmed, most);
         }
       }
       for (const doubt of doubts) if (agrees(doubt, seen)) doubts.delete(doubt);
@@ -256,6 +262,11 @@ export function createModel(contents: Contents = { keys: new Map(), providers: n
     isDoubtful: (request) =>
       request.kind === 'delete-provider' &&
       [...doubts].some((doubt) => doubt.startsWith('booking/') && doubt.endsWith(`/${request.provider}`)),
+
+    lose(key, provider) {
+      const copy = keys.get(key)?.copies.get(provider);
+      if (copy !== undefined) copy.wasGone = true;
+    },
 
     copy: () => createModel(structuredClone(contents)),
   };

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import type { KeyView } from '../../../src/keymgmt/keys.ts';
 import type { KeyState } from '../../../src/state/key-records.ts';
+import type { DriftPolicy } from '../../../src/state/providers.ts';
 import type { House } from '../../support/house.ts';
 import { keyNames, mount, providerNames, type VaultOf } from '../../support/invariants.ts';
 import type { KeyReading, Reading, Request } from './model.ts';
+import { deed, type Deed } from './people.ts';
 
 /** What happens besides requests. */
 export type Event =
@@ -11,7 +13,11 @@ export type Event =
   | { kind: 'sweep' }
   | { kind: 'restart' }
   | { kind: 'pass'; seconds: number }
-  | { kind: 'foreign'; provider: string; key: string; place: ForeignPlace; tagged: boolean };
+  | { kind: 'foreign'; provider: string; key: string; place: ForeignPlace; tagged: boolean }
+  /** The pass that looks through a vault, and a look at one copy. */
+  | { kind: 'check'; provider: string }
+  | { kind: 'look'; provider: string; key: string }
+  | Deed;
 
 /** Where somebody else puts a key: under a name that ours is about to take, or under one that is none of ours. */
 export type ForeignPlace = 'next-name' | 'other-name';
@@ -44,6 +50,8 @@ const request = {
       kind: 'write-key',
       ...(given(fields) as Omit<Request & { kind: 'write-key' }, 'kind'>),
     })),
+  /** Raised and lowered again and again, mostly within what there is. */
+  minimum: fc.record({ key, minimum: fc.nat({ max: 4 }) }).map((fields): Request => ({ kind: 'write-key', ...fields })),
   rotate: key.map((name): Request => ({ kind: 'rotate', key: name })),
   deleteKey: key.map((name): Request => ({ kind: 'delete-key', key: name })),
   distribute: fc
@@ -73,6 +81,7 @@ const event = {
 export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: request.create },
   { weight: 5, arbitrary: request.write },
+  { weight: 8, arbitrary: request.minimum },
   { weight: 8, arbitrary: request.rotate },
   { weight: 2, arbitrary: request.deleteKey },
   { weight: 8, arbitrary: request.distribute },
@@ -84,6 +93,22 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: event.restart },
   { weight: 4, arbitrary: event.pass },
   { weight: 1, arbitrary: event.foreign },
+);
+
+/** People at work in the vaults, what is to be done about it, and looks that find it. */
+export const stepAmongPeople: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 64, arbitrary: step },
+  { weight: 24, arbitrary: deed },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('write-provider' as const),
+      provider,
+      drift: fc.constantFrom<DriftPolicy>('repair', 'repair', 'report', 'ignore'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('check' as const), provider }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('look' as const), provider, key }) },
 );
 
 const waiting = { preferAsync: true };
@@ -116,10 +141,11 @@ export async function perform(house: House, asked: Request): Promise<void> {
       await house.distributions.delete({ mount, key: asked.key, provider: asked.provider }, waiting);
       return;
     case 'write-provider': {
-      const { vault } = asked;
+      const { vault, drift } = asked;
       const fields = {
         ...(vault !== undefined && { provider: 'azurekeyvault', keyCollection: vault }),
         credentials: {},
+        ...(drift && { drift }),
       };
       return house.providers.write({ mount, provider: asked.provider }, fields);
     }

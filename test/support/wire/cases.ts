@@ -97,7 +97,7 @@ export async function runFaultCase(fleet: Fleet, given: FaultCase): Promise<Faul
     await fleet.proxy.quiet();
     expect(witness.harm).toEqual([]);
     expect(witness.lostOfOthers(), 'nothing of other people’s is touched').toEqual([]);
-    await checkAlways(world, house, latest, vaultOf, keys);
+    await checkAlways(world, house, latest, vaultOf, { keys });
     for (const provider of providers) {
       const status = await house.status({ mount, provider }, { limit: 100 });
       if (status === undefined) continue;
@@ -199,7 +199,7 @@ export async function runFaultCase(fleet: Fleet, given: FaultCase): Promise<Faul
 
   async function agrees(): Promise<boolean> {
     if ((await house.state.intents.list()).length > 0 || world.queued() > 0) return false;
-    await checkAgreement(world, house, vaultOf, foreign, keys);
+    await checkAgreement(world, house, vaultOf, { foreign, keys });
     for (const provider of providers) {
       const status = await house.status({ mount, provider }, { limit: 100 });
       if (status?.inspection?.failure !== undefined) return false;
