@@ -251,7 +251,7 @@ export function createTargetVault({
       if ((await undefinedIfAbsent(begun)) === undefined) return false;
       while ((await getKey(keyName)) === undefined) {
         if (Date.now() > deadline.getTime()) {
-          throw new AzureFailure('unavailable', `Key Vault "${name}" is still recovering key "${keyName}"`);
+          throw new AzureFailure('unknown-outcome', `Key Vault "${name}" is still recovering key "${keyName}"`);
         }
         await sleep(recoveryPauseMilliseconds);
       }

@@ -1,6 +1,11 @@
-import { isAzureFailure } from '../../azure-failure.ts';
+import { AzureFailure, isAzureFailure } from '../../azure-failure.ts';
 import type { TargetVault } from '../../key-vault/target-vault.ts';
-import { wholeKey, type DistributionReference, type DistributionState } from '../../state/key-records.ts';
+import {
+  wholeKey,
+  type DistributionRecord,
+  type DistributionReference,
+  type DistributionState,
+} from '../../state/key-records.ts';
 import { mostSeenAtOnce, type KeyStore } from '../../state/keys.ts';
 import type { ProviderRecord } from '../../state/providers.ts';
 import type { VaultNames } from '../../state/vault-names.ts';
@@ -18,6 +23,9 @@ export interface RestoreRequest {
   /** Whether somebody waits for it. */
   lane: Lane;
 }
+
+/** How long a recovery whose end wasn't seen is waited for before the key is taken for purged. */
+const recoverySeconds = 600;
 
 export interface RestorerOptions {
   keys: KeyStore;
@@ -39,12 +47,21 @@ type Fate = 'live' | 'recovered' | 'changing' | 'purged' | 'not-ours' | 'not-per
  * @returns a function that throws AzureFailure
  */
 export function createRestorer({ keys, vaultNames, targets, leases, look, now }: RestorerOptions) {
+  /** A key on its way back is seen neither among the live ones nor among the deleted. */
+  function mayBeRecovering({ attempt }: DistributionRecord): boolean {
+    const isRecovery = attempt?.version === wholeKey.recovery;
+    return isRecovery && attempt.until.getTime() + recoverySeconds * 1000 > now().getTime();
+  }
+
   async function findOut({ reference, distribution: entry }: RestoreRequest, vault: TargetVault): Promise<Fate> {
     const { distribution } = entry;
     const { kmsName } = distribution;
     if ((await vault.getKey(kmsName)) !== undefined) return 'live';
     const deleted = await vault.getDeletedKey(kmsName);
-    if (deleted === undefined) return 'purged';
+    if (deleted === undefined) {
+      if (!mayBeRecovering(distribution)) return 'purged';
+      throw new AzureFailure('unavailable', `Key Vault "${vault.name}" may still be recovering key "${kmsName}"`);
+    }
     if (deleted.tags[tagNames.owner] !== ownerTag(reference)) return 'not-ours';
     try {
       const done = await leases.during(reference, distribution, { version: wholeKey.recovery }, (deadline) =>

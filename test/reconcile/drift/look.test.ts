@@ -162,6 +162,25 @@ describe('a look at a key in its vault', () => {
     expect(await deviationsOf(1)).toBeUndefined();
   });
 
+  it('a recovery that takes long is waited for, while the key is neither there nor among the deleted ones', async () => {
+    const [name, before] = [await kmsName(), await picture()];
+    await vault.deleteKey(name, inTime());
+    const { recoverKey, getDeletedKey } = vault;
+    let begun = false;
+    vault.recoverKey = () => {
+      begun = true;
+      return Promise.reject(new AzureFailure('unknown-outcome', 'it takes long'));
+    };
+    vault.getDeletedKey = (keyName) => (begun ? Promise.resolve(undefined) : getDeletedKey(keyName));
+    await house.look(reference);
+    expect(await settle(world, house, 3)).toBe(false);
+    expect(begun).toBe(true);
+    await recoverKey(name, inTime());
+    expect(await settle(world, house)).toBe(true);
+    expect(await kmsName()).toBe(name);
+    expect(await picture()).toEqual(before);
+  });
+
   it('a deleted key that may not be recovered is imported again under another name, in order', async () => {
     const name = await kmsName();
     await vault.deleteKey(name, inTime());
