@@ -146,8 +146,10 @@ function versionStatus(known: Known, version: number): VersionStatus {
 }
 
 /** Not less recent than this: what a pass saw unchanged isn't written down with each key. */
-function lastRead({ held, inspection }: Known, placement: PlacementRecord, isNewest: boolean) {
+function lastRead({ held, entry, inspection }: Known, placement: PlacementRecord, isNewest: boolean) {
   const { readTime, confirmedTime } = placement;
+  // Passes don't look at what is on its way out: it may be gone already.
+  if (entry.distribution.removing) return readTime;
   const isSeen = held.seen !== undefined && held.doubt === undefined && held.owed === undefined;
   const passes = [
     thoroughRead(placement, held.owed ? inspection?.earlierThoroughTime : inspection?.thoroughTime),

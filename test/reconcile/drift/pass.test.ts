@@ -243,6 +243,18 @@ describe('a pass over a vault', () => {
     expect(await versionsOf('k1')).toMatchObject([{ state: 'confirmed' }, { state: 'confirmed' }]);
   });
 
+  it('a pass claims no read of a key that is on its way out, and may be gone', async () => {
+    await house.check(provider);
+    const before = (await stateOf('k1'))?.readTime;
+    const name = await kmsName('k1');
+    await house.distributions.delete({ ...provider, key: 'k1' }, waiting);
+    await vault.deleteKey(name, inTime());
+    world.pass(900);
+    await house.check(provider);
+    expect((await status()).inspection?.lightTime).toEqual(world.now());
+    expect((await stateOf('k1'))?.readTime).toEqual(before);
+  });
+
   it('a policy that changes is what counts for what was found before', async () => {
     await house.providers.write(provider, { drift: 'report' });
     await change('k1', { enabled: false });
