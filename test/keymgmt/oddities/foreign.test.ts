@@ -128,7 +128,7 @@ const versions: Oddity[] = [
     outcome: {
       name: 'refusal',
       warns: /that Keyfleet did not make; it is not deleted/,
-      states: ['confirmed', 'confirmed'],
+      states: ['unknown', 'unknown'],
       notes: /it is not deleted/,
       shows: '1 2 foreign',
     },
@@ -144,7 +144,7 @@ const versions: Oddity[] = [
     outcome: {
       name: 'refusal',
       warns: /it is not deleted/,
-      states: ['confirmed', 'confirmed', 'imported'],
+      states: ['unknown', 'unknown', 'unknown'],
       notes: /it is not deleted/,
       shows: '1 2 foreign 3',
     },

@@ -104,7 +104,7 @@ const withdrawn: Oddity[] = [
       scene.fail('forbidden', 'deleteKey');
       await scene.removeFromVault();
     },
-    outcome: refused({ states: ['confirmed', 'confirmed'], shows: '1 2' }),
+    outcome: refused({ states: ['unknown', 'unknown'], shows: '1 2' }),
     then: { name: 'removal', shows: '' },
   },
   {
