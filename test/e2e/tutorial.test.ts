@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => tutorial.stop());
 
 describe('against a service that works', () => {
-  test('every check is true, twice in a row', async () => {
+  test('every check is true, twice in a row', { timeout: 120_000 }, async () => {
     const config = await tutorial.localFile();
     for (const mount of ['keymgmt', 'keymgmt-2']) {
       const { exitCode, stdout, stderr } = await tutorial.run(['--config', config]);
@@ -55,32 +55,36 @@ describe('against a service that works', () => {
     expect(operations.filter((operation) => operation === 'delete')).toHaveLength(2);
   });
 
-  test('--cli has the command line client do it all, and waits for a vault that needs longer than a reply', async () => {
-    const impatient = await tutorial.platform.startHost({ settings: { KEYFLEET_WAIT_SECONDS: '0' } });
-    const config = await tutorial.localFile({ api: impatient.url });
-    const path = await tutorial.programs('exec $client "$@"');
-    // What a user has set for another server must not matter.
-    const foreign = { VAULT_NAMESPACE: 'elsewhere', VAULT_FORMAT: 'yaml', VAULT_ADDR: 'http://127.0.0.1:1' };
-    const { exitCode, stdout, stderr } = await tutorial.run(['--cli', '--config', config], {
-      PATH: path,
-      ...foreign,
-    });
-    expect({ exitCode, stderr, failed: stdout.match(/✗.*/)?.[0] }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toMatch(/^Vault v1\.21/);
-    expect(linesOf(stdout, 'Write the key rsa-1')).toEqual([
-      '$ vault write -f keymgmt-3/key/rsa-1 type=rsa-2048',
-      '✓ vault says: Success! Data written to: keymgmt-3/key/rsa-1',
-    ]);
-    const [line, outcome] = linesOf(stdout, 'Rotate rsa-1');
-    expect(line).toBe('$ vault write -f keymgmt-3/key/rsa-1/rotate');
-    expect(outcome).toMatch(/^✓ vault says: WARNING!/);
-    expect(linesOf(stdout, 'List the keys that are distributed to the vault')).toEqual([
-      '$ vault list keymgmt-3/kms/keyvault/key',
-      '✓ vault says: Keys ---- rsa-1 rsa-2',
-      "✓ keys: [ 'rsa-1', 'rsa-2' ]",
-    ]);
-    expect(stdout).not.toContain('/v1/');
-  });
+  test(
+    '--cli has the command line client do it all, and waits for a vault that needs longer than a reply',
+    { timeout: 120_000 },
+    async () => {
+      const impatient = await tutorial.platform.startHost({ settings: { KEYFLEET_WAIT_SECONDS: '0' } });
+      const config = await tutorial.localFile({ api: impatient.url });
+      const path = await tutorial.programs('exec $client "$@"');
+      // What a user has set for another server must not matter.
+      const foreign = { VAULT_NAMESPACE: 'elsewhere', VAULT_FORMAT: 'yaml', VAULT_ADDR: 'http://127.0.0.1:1' };
+      const { exitCode, stdout, stderr } = await tutorial.run(['--cli', '--config', config], {
+        PATH: path,
+        ...foreign,
+      });
+      expect({ exitCode, stderr, failed: stdout.match(/✗.*/)?.[0] }).toEqual({ exitCode: 0, stderr: '' });
+      expect(stdout).toMatch(/^Vault v1\.21/);
+      expect(linesOf(stdout, 'Write the key rsa-1')).toEqual([
+        '$ vault write -f keymgmt-3/key/rsa-1 type=rsa-2048',
+        '✓ vault says: Success! Data written to: keymgmt-3/key/rsa-1',
+      ]);
+      const [line, outcome] = linesOf(stdout, 'Rotate rsa-1');
+      expect(line).toBe('$ vault write -f keymgmt-3/key/rsa-1/rotate');
+      expect(outcome).toMatch(/^✓ vault says: WARNING!/);
+      expect(linesOf(stdout, 'List the keys that are distributed to the vault')).toEqual([
+        '$ vault list keymgmt-3/kms/keyvault/key',
+        '✓ vault says: Keys ---- rsa-1 rsa-2',
+        "✓ keys: [ 'rsa-1', 'rsa-2' ]",
+      ]);
+      expect(stdout).not.toContain('/v1/');
+    },
+  );
 });
 
 describe('against a service or a vault that does not', () => {
