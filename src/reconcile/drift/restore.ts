@@ -67,12 +67,13 @@ export function createRestorer({ keys, vaultNames, targets, leases, look, now }:
       const done = await leases.during(reference, distribution, { version: wholeKey.recovery }, (deadline) =>
         vault.recoverKey(kmsName, { deadline }),
       );
-      if (done === undefined) return 'changing';
+      // Recovered or purged by somebody else just now: which of the two shows once the lease has run out.
+      if (done?.result !== true) return 'changing';
       const restoration = `the key ${kmsName} was deleted; Keyfleet recovered it at ${now().toISOString()}`;
       await leases.end(reference, done.holder, (current) => ({
-        distribution: { ...current.distribution, ...(done.result && { restoration }) },
+        distribution: { ...current.distribution, restoration },
       }));
-      return done.result ? 'recovered' : 'purged';
+      return 'recovered';
     } catch (error) {
       if (isAzureFailure(error, 'forbidden')) return 'not-permitted';
       throw error;

@@ -105,6 +105,8 @@ export async function runHistory({ world, steps, cuts, vaultOf, tally, ...rest }
   for (const taken of steps) {
     const step = resolved(taken, vaultOf);
     tally.steps++;
+    // What a request that was refused left under way may have been its end since.
+    if (house.interruptions.dead) restart();
     const before = model.copy();
     const takenBefore = house.interruptions.taken;
     const outcome = await take(step);

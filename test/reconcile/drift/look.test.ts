@@ -181,6 +181,20 @@ describe('a look at a key in its vault', () => {
     expect(await picture()).toEqual(before);
   });
 
+  it('a key that somebody recovers just then is not taken for purged', async () => {
+    const [name, before] = [await kmsName(), await picture()];
+    await vault.deleteKey(name, inTime());
+    const { recoverKey } = vault;
+    vault.recoverKey = async (...args) => {
+      await recoverKey(...args);
+      return recoverKey(...args);
+    };
+    await house.look(reference);
+    expect(await settle(world, house)).toBe(true);
+    expect(await kmsName()).toBe(name);
+    expect(await picture()).toEqual(before);
+  });
+
   it('a deleted key that may not be recovered is imported again under another name, in order', async () => {
     const name = await kmsName();
     await vault.deleteKey(name, inTime());
