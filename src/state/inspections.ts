@@ -23,7 +23,7 @@ export interface InspectionRecord {
   lightTime?: Date;
   /** When the last one that saw every version of every key began. */
   thoroughTime?: Date;
-  /** When the one before that began, which saw the keys that were left out of the last one and are owed a look. */
+  /** When an earlier one began, which saw the keys that were left out of the last one and are owed a look. */
   earlierThoroughTime?: Date;
   /** Set while one that sees every version is on its way: when it began, and the last key it saw. */
   thoroughBegan?: Date;

@@ -114,7 +114,7 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       if (light.isLeft) return 'more';
     }
     const owed = isAnyOwed ? await payOwed(pass) : 'done';
-    return owed === 'done' ? thoroughPass(pass) : owed;
+    return owed === 'done' ? thoroughPass(pass, isAnyOwed) : owed;
   }
 
   /** @returns `isLeft`: for some of what it found there was no time */
@@ -182,7 +182,8 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
     return reached;
   }
 
-  async function thoroughPass(pass: Pass): Promise<Progress> {
+  /** @param isAnyOwed whether the pass before this one may have left out keys that still haven't been seen */
+  async function thoroughPass(pass: Pass, isAnyOwed: boolean): Promise<Progress> {
     const { provider, progress, began } = pass;
     const { thoroughTime } = progress;
     // A new vault's is due as soon as there is time for it.
@@ -201,7 +202,7 @@ export function createDriftPass(options: DriftPassOptions): DriftPass {
       until: inSeconds(messageSeconds, began),
     });
     if (reached !== 'done') return reached;
-    if (thoroughTime !== undefined) progress.earlierThoroughTime = thoroughTime;
+    if (thoroughTime !== undefined && !isAnyOwed) progress.earlierThoroughTime = thoroughTime;
     progress.thoroughTime = progress.thoroughBegan ?? began;
     delete progress.thoroughBegan;
     delete progress.thoroughCursor;
