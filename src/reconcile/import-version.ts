@@ -6,6 +6,7 @@ import type { ImportOptions, TargetVault } from '../key-vault/target-vault.ts';
 import type { VaultKey } from '../key-vault/transformations.ts';
 import type {
   Copy,
+  Deviation,
   DistributionRecord,
   DistributionReference,
   KeyReference,
@@ -22,6 +23,8 @@ export interface Placed extends Copy {
   updatedTime: Date;
   /** Set if a read showed it, not the reply to a change. */
   readTime?: Date;
+  /** What that read showed to be otherwise than it was given. */
+  deviations?: Deviation[];
 }
 
 export interface ImportRequest {
@@ -90,8 +93,7 @@ export function createVersionImporter({ keys, providers, targets, now }: Version
       // Versions go to the vault in ascending order, so what is newer than the newest isn't there.
       if (found < version.version) return undefined;
       if (found > version.version) return findAmongVersions(request, now());
-      verify(newest, request);
-      return toPlaced(newest, now());
+      return adopt(newest, request, now());
     },
 
     async prepare(request) {
@@ -147,7 +149,21 @@ async function findAmongVersions(request: ImportRequest, now: Date): Promise<Pla
     );
   }
   const found = ours.find(({ number }) => number === version.version);
-  return found && toPlaced(found.summary, now);
+  if (found === undefined) return undefined;
+  // A list shows neither material nor operations.
+  const key = await vault.getKeyVersion(distribution.kmsName, found.summary.version);
+  if (key !== undefined) return adopt(key, request, now);
+  throw new AzureFailure(
+    'unavailable',
+    `Key Vault "${vault.name}" lists version ${version.version} of "${distribution.kmsName}" and doesn't show it`,
+  );
+}
+
+/** What was imported before, and may have been changed by people since; that is for the plan to mend. */
+function adopt(key: VaultKey, request: ImportRequest, now: Date): Placed {
+  verifyMaterial(key, request);
+  const isAltered = !sameMembers(key.operations, operationsOf(request.distribution));
+  return { ...toPlaced(key), readTime: now, ...(isAltered && { deviations: ['operations'] }) };
 }
 
 /** @returns undefined if it is somebody else's */
@@ -160,25 +176,26 @@ function numberOf(
 }
 
 /** Confirmation rests on what the vault says it holds, not on the call having returned. */
-function verify(key: VaultKey, { vault, distribution, version }: ImportRequest): void {
-  const expected = createPublicKey({ key: version.publicKey, format: 'der', type: 'spki' });
-  const wrong = !expected.equals(key.publicKey)
-    ? 'other key material'
-    : !sameMembers(key.operations, operationsOf(distribution))
-      ? `other operations (${key.operations.join(', ')})`
-      : undefined;
-  if (wrong === undefined) return;
-  throw new AzureFailure(
+function verify(key: VaultKey, request: ImportRequest): void {
+  verifyMaterial(key, request);
+  if (sameMembers(key.operations, operationsOf(request.distribution))) return;
+  throw notAsGiven(request, `other operations (${key.operations.join(', ')})`);
+}
+
+function verifyMaterial(key: VaultKey, request: ImportRequest): void {
+  const expected = createPublicKey({ key: request.version.publicKey, format: 'der', type: 'spki' });
+  if (!expected.equals(key.publicKey)) throw notAsGiven(request, 'other key material');
+}
+
+function notAsGiven({ vault, distribution, version }: ImportRequest, wrong: string): AzureFailure {
+  return new AzureFailure(
     'refused',
     `Key Vault "${vault.name}" has version ${version.version} of "${distribution.kmsName}" with ${wrong} than it was given`,
   );
 }
 
-function toPlaced(
-  { version, enabled, updatedTime }: Pick<VaultKey, 'version' | 'enabled' | 'updatedTime'>,
-  readTime?: Date,
-): Placed {
-  return { kmsVersion: version, enabled, updatedTime, ...(readTime && { readTime }) };
+function toPlaced({ version, enabled, updatedTime }: VaultKey): Placed {
+  return { kmsVersion: version, enabled, updatedTime };
 }
 
 function distributionOf({ reference, providerName }: ImportRequest): DistributionReference {
