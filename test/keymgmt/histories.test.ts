@@ -41,7 +41,7 @@ describe('histories of keys in vaults, cut anywhere', () => {
           tally,
         }),
       ),
-      runsOf({ usually: 700, long: 10_000 }),
+      runsOf({ usually: 1_000, long: 10_000 }),
     );
     console.log(JSON.stringify(tally));
     expect(tally.divergences).toBe(0);
