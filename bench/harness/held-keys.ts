@@ -20,7 +20,7 @@ import {
 import { heldPrefix, providerPartition } from '../../src/state/providers.ts';
 import { maxActions, type Action, type Table } from '../../src/state/table.ts';
 import { inTurns } from './in-turns.ts';
-import { openState } from './state.ts';
+import { openState } from '../../src/local/open-state.ts';
 
 /** As if `keyCount` keys with one version each had been distributed to a vault, through a provider of the same name. */
 export interface Holding {

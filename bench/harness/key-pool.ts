@@ -5,7 +5,7 @@ import type { KeyPoolSizes } from '../../src/keymgmt/key-pool.ts';
 import type { KeyType } from '../../src/keymgmt/key-types.ts';
 import type { KeyPair } from '../../src/keymgmt/rsa-key-pair.ts';
 import type { Platform } from '../../src/local/platform/index.ts';
-import { openState } from './state.ts';
+import { openState } from '../../src/local/open-state.ts';
 
 /** Two pairs are made at once, of the four threads that Node has unless told otherwise. */
 const threadPoolSize = 5;

@@ -6,7 +6,7 @@ import { figure } from '../harness/figures.ts';
 import { createHeldKeys, heldVault } from '../harness/held-keys.ts';
 import { interleave } from '../harness/interleave.ts';
 import { startServiceProcess, type Run, type ServiceProcess } from '../harness/service-process.ts';
-import { openState } from '../harness/state.ts';
+import { openState } from '../../src/local/open-state.ts';
 
 const keyCount = 1000;
 const rounds = 5;

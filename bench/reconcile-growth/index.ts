@@ -6,7 +6,7 @@ import type { Benchmark, Figure } from '../harness/benchmark.ts';
 import { figure, ratio } from '../harness/figures.ts';
 import { createHeldKeys, heldVault } from '../harness/held-keys.ts';
 import { startServiceProcess, type Run, type ServiceProcess } from '../harness/service-process.ts';
-import { openState } from '../harness/state.ts';
+import { openState } from '../../src/local/open-state.ts';
 import { median } from '../harness/statistics.ts';
 import { measureSweeps, sweepIdle } from './sweeps.ts';
 

@@ -9,7 +9,7 @@ import { createHeldKeys, heldKeyPrefix, heldVault } from '../harness/held-keys.t
 import { printErrors } from '../harness/host-log.ts';
 import { inTurns } from '../harness/in-turns.ts';
 import { fillKeyPool } from '../harness/key-pool.ts';
-import { openState } from '../harness/state.ts';
+import { openState } from '../../src/local/open-state.ts';
 import { createVaultClient } from '../harness/vault-client.ts';
 import { watchImports, type ImportWatch } from './imports.ts';
 import { scaledLimits, type WaveSize } from './size.ts';

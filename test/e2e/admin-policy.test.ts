@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openState } from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
 import { prepareTutorial, type TutorialRuns } from '../support/tutorial.ts';
 
 /** The policy that the documentation gives, as it stands there. */

@@ -7,14 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Platform } from '../../src/local/platform/index.ts';
 import { findSecret, privateParts, searchable, spellings, type Searchable } from '../support/at-rest.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import {
-  mountUuid,
-  openState,
-  providerCredentials,
-  providerFields,
-  startService,
-  type Service,
-} from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { mountUuid, providerCredentials, providerFields, startService, type Service } from '../support/service.ts';
 import { spki } from '../support/vault-contents.ts';
 
 /*

@@ -8,7 +8,8 @@ import type { FunctionsHost } from '../../src/local/functions-host/index.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
 import { poison, type Poison } from '../support/poison.ts';
 import { runsOf } from '../support/runs.ts';
-import { eventually, mountUuid, openState, providerFields, startService, type Service } from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { eventually, mountUuid, providerFields, startService, type Service } from '../support/service.ts';
 
 /*
  * What nobody could handle is put aside, stands in nobody's way, and can be looked at, sent again or dropped.

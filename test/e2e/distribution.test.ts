@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { providerApplication } from '../../src/local/platform/index.ts';
 import type { Keymgmt } from '../support/keymgmt.ts';
 import { startProviders, vaultNames, type Providers } from '../support/providers.ts';
-import { eventually, openState, providerFields, type Service } from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { eventually, providerFields, type Service } from '../support/service.ts';
 import { seeNames, seeVersions, spki } from '../support/vault-contents.ts';
 
 /* What a key may do in a vault, how it gets there and which of its versions are enabled, as the vault itself shows it. */

@@ -4,15 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { providerApplication } from '../../src/local/platform/index.ts';
 import { distributionQueue, encodeCheck, sessionIdOf } from '../../src/messaging/wake-up.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import {
-  eventually,
-  keyClient,
-  mountUuid,
-  openState,
-  providerFields,
-  startService,
-  type Service,
-} from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { eventually, keyClient, mountUuid, providerFields, startService, type Service } from '../support/service.ts';
 
 /* Somebody changes keys in a vault; a check finds out, over the real protocols. */
 

@@ -8,7 +8,8 @@ import type { FunctionsHost } from '../../src/local/functions-host/index.ts';
 import type { State } from '../../src/state/index.ts';
 import { findSecret, privateParts, searchable } from '../support/at-rest.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import { eventually, mountUuid, openState, runTimer, startService, type Service } from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { eventually, mountUuid, runTimer, startService, type Service } from '../support/service.ts';
 
 /* Key pairs made in advance: the host fills the pool, a rotation takes its pair from there, and nobody else sees it. */
 

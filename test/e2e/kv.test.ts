@@ -1,9 +1,9 @@
 import nodeVault from 'node-vault';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openState } from '../../src/local/open-state.ts';
 import {
   eventually,
   mountUuid,
-  openState,
   runTimer,
   startService,
   vaultOf,

@@ -2,15 +2,8 @@ import { ServiceBusClient } from '@azure/service-bus';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sessionIdOf } from '../../src/messaging/wake-up.ts';
 import { keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
-import {
-  eventually,
-  mountUuid,
-  openState,
-  providerFields,
-  runTimer,
-  startService,
-  type Service,
-} from '../support/service.ts';
+import { openState } from '../../src/local/open-state.ts';
+import { eventually, mountUuid, providerFields, runTimer, startService, type Service } from '../support/service.ts';
 import { spki } from '../support/vault-contents.ts';
 import type { FunctionsHost } from '../../src/local/functions-host/index.ts';
 import type { FaultRule } from '../../src/local/faults.ts';

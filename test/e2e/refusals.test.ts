@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { providerApplication } from '../../src/local/platform/index.ts';
 import { errorOf, keymgmtAt, type Keymgmt } from '../support/keymgmt.ts';
+import { openState } from '../../src/local/open-state.ts';
 import {
   eventually,
   mountUuid,
-  openState,
   providerCredentials,
   providerFields,
   runTimer,

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { KeyClient } from '@azure/keyvault-keys';
-import { createRootKey } from '../../src/key-vault/root-key.ts';
 import { startAppHost } from '../../src/local/azure/app-host.ts';
 import type { FunctionsHost, FunctionsHostOptions } from '../../src/local/functions-host/index.ts';
 import { providerApplication, startPlatform, tenantId, type Platform } from '../../src/local/platform/index.ts';
 import type { PlatformOptions } from '../../src/local/platform/index.ts';
 import { seedRootToken } from '../../src/local/seed.ts';
-import { azureTables, createState, type State } from '../../src/state/index.ts';
+import type { State } from '../../src/state/index.ts';
 import { createRsaKeys } from './rsa-keys.ts';
 
 /** An answer of the service. `body` is what JSON it held, `text` what was sent. */
@@ -139,20 +138,6 @@ export function keyClient({ vaults, developer }: Platform, vaultName: string): K
   const url = vaults.get(vaultName);
   if (url === undefined) throw new Error(`the platform has no vault ${vaultName}`);
   return new KeyClient(url, developer.credential, { disableChallengeResourceVerification: true });
-}
-
-/** The production stores, over the same tables as the service's. */
-export function openState({ settings, serviceCredential }: Platform): State {
-  const setting = (name: string) => settings[name] ?? '';
-  return createState({
-    openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
-    rootKey: createRootKey({
-      vaultUrl: setting('KEYFLEET_HOME_VAULT_URI'),
-      keyName: setting('KEYFLEET_ROOT_KEY_NAME'),
-      credential: serviceCredential,
-    }),
-    now: () => new Date(),
-  });
 }
 
 /** The uuid by which state names a mount. @param path with its trailing slash */

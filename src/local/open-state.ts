@@ -1,10 +1,14 @@
-import { createRootKey } from '../../src/key-vault/root-key.ts';
-import type { Platform } from '../../src/local/platform/index.ts';
-import { azureTables, createState, type State } from '../../src/state/index.ts';
+import { createRootKey } from '../key-vault/root-key.ts';
+import { azureTables, createState, type State } from '../state/index.ts';
+import type { Platform } from './platform/index.ts';
 
 /** The service's own stores, over a platform's tables. */
 export function openState({ settings, serviceCredential }: Platform): State {
-  const setting = (name: string) => settings[name] ?? '';
+  const setting = (name: string): string => {
+    const value = settings[name];
+    if (value === undefined) throw new Error(`the platform has no setting ${name}`);
+    return value;
+  };
   return createState({
     openTable: azureTables({ endpoint: setting('KEYFLEET_TABLES_ENDPOINT'), credential: serviceCredential }),
     rootKey: createRootKey({
